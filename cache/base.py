@@ -1,0 +1,50 @@
+"""What the gateway asks of an answer cache, and what it stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType, Protocol
+
+PartitionKey = NewType("PartitionKey", bytes)
+"""Who may share answers, and everything but the last word that an answer depends on, hashed under a secret
+of the process. The only way to name an entry: no store takes a key without it."""
+
+EntryKey = NewType("EntryKey", bytes)
+"""The request itself, hashed under its partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One whole answer, stored once in its non-streamed form whichever way it was made."""
+
+    id: str
+    """Shown to the client in the hit header, for purging."""
+    body: bytes
+    """The non-streamed JSON answer."""
+    served_model: str
+    backend: str
+    input_tokens: int
+    output_tokens: int
+    usage_known: bool
+    """False where the upstream reported no usage: the counts are then estimates."""
+    stored_us: int
+    """UTC microseconds."""
+    expires_us: int
+    stand_in: bool
+
+
+class AnswerStore(Protocol):
+    """Bounded by bytes; forgets the least recently used first. Never raises for being full."""
+
+    def get(self, partition: PartitionKey, key: EntryKey, now_us: int) -> Entry | None: ...
+
+    def put(self, partition: PartitionKey, key: EntryKey, entry: Entry) -> None: ...
+
+    def purge_tenant(self, tenant: str) -> int:
+        """Drops a tenant's entries; returns how many."""
+        ...
+
+    @property
+    def bytes_used(self) -> int: ...
+
+    def __len__(self) -> int: ...

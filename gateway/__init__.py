@@ -1,0 +1,1 @@
+"""The road a request travels; the only package that knows HTTP. Nothing imports it."""

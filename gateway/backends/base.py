@@ -1,0 +1,57 @@
+"""What differs between engines and vendors, as pure functions of values: one file per kind beside this one.
+
+A `Backend` knows a dialect, not a machine. The machines (URLs, health, circuits, load) are in `fleet.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gateway.call import Api
+from gateway.config import Feature
+from metering.usage import Provenance, TokenUsage
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What an engine's /metrics says of itself, None where it says nothing."""
+
+    running: int | None
+    waiting: int | None
+    kv_used: float | None
+    """Share of the KV cache in use, 0 to 1."""
+
+
+class Backend(Protocol):
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def provenance(self) -> Provenance:
+        """Of the usage this kind reports: vendor or engine."""
+        ...
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What this kind serves unless a model's `supports` says otherwise."""
+        ...
+
+    @property
+    def health_path(self) -> str | None:
+        """Absolute path that answers 200 when ready, or None where only /v1/models can tell."""
+        ...
+
+    def target(self, api: Api) -> str:
+        """Path below the base URL, such as /chat/completions."""
+        ...
+
+    def usage(self, payload: Mapping[str, Any]) -> TokenUsage | None:
+        """The canonical usage of an answer or of a stream's usage chunk; None where it reports none.
+        Raises ValueError where it reports nonsense (negative classes, cached above total)."""
+        ...
+
+    def load(self, metrics: str) -> Load:
+        """From the engine's Prometheus text."""
+        ...

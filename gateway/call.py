@@ -1,0 +1,37 @@
+"""The parsed request, as every stage sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Api(StrEnum):
+    CHAT = "chat.completions"
+    COMPLETIONS = "completions"
+    EMBEDDINGS = "embeddings"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One inference request. `body` is what the client sent, byte for byte; `fields` is the same, parsed
+    once, and read-only by agreement."""
+
+    request_id: str
+    api: Api
+    body: bytes
+    fields: Mapping[str, Any]
+    model: str
+    stream: bool
+    wants_usage: bool
+    """The client asked for the usage chunk of a stream."""
+    tags: tuple[tuple[str, str], ...]
+    no_cache: bool
+    no_store: bool
+    explain: bool
+    received_s: float
+    """Monotonic seconds when the request line was read."""
+    received_us: int
+    """UTC microseconds at the same moment."""

@@ -1,0 +1,332 @@
+"""What a configuration file may say: frozen, validated settings, made once at start and at reload.
+
+`config_file.py` reads YAML into these; nothing else reads the environment or a file for settings.
+Every field's description is shown by `weir check --schema` and must stand in `docs/configuration.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|kB|KB|MB|GB|KiB|MiB|GiB)")
+_SIZE_BYTES = {
+    "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3,
+    "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3,
+}  # fmt: skip
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+MIN_ADMIN_KEY_LENGTH = 24
+_WELL_KNOWN_KEY = re.compile(r"(?i)change.?me|password|secret|example|admin.?key|sk-1234|test|^(.)\1+$")
+
+
+def parse_duration(value: object) -> object:
+    """`250ms`, `2s`, `10m`, `1h`, `7d`, or plain seconds -> seconds."""
+    if isinstance(value, str):
+        match = _DURATION.fullmatch(value.strip())
+        if not match:
+            raise ValueError(f"{value!r} is not a duration; write 250ms, 2s, 10m, 1h or 7d")
+        return float(match[1]) * _DURATION_S[match[2]]
+    return value
+
+
+def parse_size(value: object) -> object:
+    """`512kB`, `20MB`, `1GiB`, or plain bytes -> bytes."""
+    if isinstance(value, str):
+        match = _SIZE.fullmatch(value.strip())
+        if not match:
+            raise ValueError(f"{value!r} is not a size; write 512kB, 20MB or 1GiB")
+        return int(float(match[1]) * _SIZE_BYTES[match[2]])
+    return value
+
+
+def parse_money(value: object) -> object:
+    """YAML numbers arrive as floats; their shortest decimal text is what the author wrote."""
+    return Decimal(str(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{value!r} is not an http:// or https:// URL")
+    if parts.username or parts.password:
+        raise ValueError("credentials in a URL end up in logs; use api_key instead")
+    return value.rstrip("/")
+
+
+Seconds = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
+SecondsOrZero = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
+Bytes = Annotated[int, BeforeValidator(parse_size), Field(gt=0)]
+Usd = Annotated[Decimal, BeforeValidator(parse_money), Field(ge=0)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
+Feature = Literal["chat", "completions", "embeddings", "tools", "vision", "json_schema", "logprobs"]
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class LogSettings(Settings):
+    format: Literal["json", "text"] = Field("json", description="One line per request, JSON or text.")
+    prompts: bool = Field(False, description="Put prompt and answer text into the log. Off by default.")
+
+
+class ServerSettings(Settings):
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: Literal[1] = Field(1, description="Processes. This version runs one per ledger.")
+    max_body: Bytes = Field(20_000_000, description="Largest request body accepted.")
+    max_answer: Bytes = Field(64_000_000, description="Largest non-streamed answer relayed.")
+    max_json_depth: int = Field(100, ge=8, le=500, description="Deepest nesting of a request's JSON.")
+    drain_timeout: SecondsOrZero = Field(
+        30.0, description="After SIGTERM, how long running requests may finish before they are cut."
+    )
+    drain_delay: SecondsOrZero = Field(
+        0.0, description="After SIGTERM, how long to keep accepting while readiness already fails."
+    )
+    attempts: int = Field(
+        3, ge=1, le=10, description="Upstream attempts one request may cost, retries and fallbacks together."
+    )
+    log: LogSettings = Field(default_factory=LogSettings)
+
+
+class TimeoutSettings(Settings):
+    connect: Seconds = Field(2.0, description="To a connected socket, TLS included.")
+    first_byte: Seconds = Field(120.0, description="From the request sent to the first byte back.")
+    idle: Seconds = Field(60.0, description="Between bytes of an answer.")
+    total: Seconds = Field(600.0, description="Over the whole attempt.")
+
+
+class RetrySettings(Settings):
+    base: Seconds = Field(0.1, description="First back-off; doubles each time, with full jitter.")
+    cap: Seconds = Field(2.0, description="Longest back-off. A longer retry-after ends the retrying instead.")
+    per_backend: int = Field(2, ge=1, le=10, description="Attempts on one backend before falling back.")
+
+
+class BreakerSettings(Settings):
+    failures: int = Field(5, ge=1, description="Consecutive failures that open the circuit of one URL.")
+    open_for: Seconds = Field(10.0, description="Time until a half-open circuit lets one probe through.")
+
+
+class HealthSettings(Settings):
+    every: SecondsOrZero = Field(5.0, description="Between active checks of each URL; 0 turns them off.")
+    timeout: Seconds = Field(2.0, description="For one check.")
+    failures: int = Field(2, ge=1, description="Failed checks in a row that take a URL out of rotation.")
+
+
+class LaunchSettings(Settings):
+    """A llama.cpp engine that the gateway starts and supervises itself."""
+
+    weights: str = Field(
+        description="GGUF file: a path, or `package:MODULE/FILE` for one carried by an installed package."
+    )
+    context_tokens: int = Field(8192, ge=256, description="KV cache shared by all slots.")
+    slots: int = Field(4, ge=1, le=256, description="Requests decoded at once.")
+    threads: int = Field(0, ge=0, description="CPU threads; 0 takes all cores.")
+    embeddings: bool = Field(False, description="Serve /v1/embeddings too (mean pooling).")
+    gpu_layers: int = Field(0, ge=-1, description="Layers on a GPU; -1 is all.")
+    start_timeout: Seconds = Field(120.0, description="For weights to load and the first health check.")
+
+
+class ModelSettings(Settings):
+    """One public model name of a backend."""
+
+    upstream: str = Field(description="The name the backend knows.")
+    context_tokens: int | None = Field(None, ge=1, description="Context window; unknown fits everything.")
+    max_output_tokens: int | None = Field(None, ge=1, description="The backend's own limit on output.")
+    supports: tuple[Feature, ...] | None = Field(
+        None, description="What requests may ask for; the kind's default if left out."
+    )
+    token_ids: Literal["cl100k_base", "o200k_base", "engine"] | None = Field(
+        None,
+        description="How to read token-id arrays sent to /v1/embeddings: decoded as that OpenAI encoding, "
+        "or passed on as the engine's own. Default: `engine` for kind openai, else `cl100k_base`.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"upstream": value} if isinstance(value, str) else value
+
+
+Kind = Literal["openai", "vllm", "sglang", "llamacpp"]
+
+
+class BackendSettings(Settings):
+    kind: Kind = Field(description="Which dialect: openai (any compatible URL), vllm, sglang, llamacpp.")
+    url: HttpUrl | None = Field(None, description="Base URL, /v1 included.")
+    urls: tuple[HttpUrl, ...] = Field((), description="Replicas of one engine, instead of `url`.")
+    launch: LaunchSettings | None = Field(
+        None, description="Start a llama.cpp engine instead of naming a URL."
+    )
+    api_key: SecretStr | None = Field(None, description="Sent upstream as a bearer token. Use ${VARIABLE}.")
+    models: Mapping[Name, ModelSettings] = Field(min_length=1, description="Public name: upstream name.")
+    price_provider: str | None = Field(
+        None, description="Provider id in the price catalogue; `openai` for kind openai, none for engines."
+    )
+    stand_in_for: str | None = Field(
+        None, description="Says that this backend replaces a better one; shown wherever it serves."
+    )
+    timeouts: TimeoutSettings = Field(default_factory=TimeoutSettings)
+    retry: RetrySettings = Field(default_factory=RetrySettings)
+    breaker: BreakerSettings = Field(default_factory=BreakerSettings)
+    health: HealthSettings = Field(default_factory=HealthSettings)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> BackendSettings:
+        named = sum((self.url is not None, bool(self.urls), self.launch is not None))
+        if named != 1:
+            raise ValueError("give exactly one of url, urls, launch")
+        if self.launch is not None and self.kind != "llamacpp":
+            raise ValueError("launch starts llama.cpp: kind must be llamacpp")
+        return self
+
+    @property
+    def base_urls(self) -> tuple[str, ...]:
+        return self.urls or ((self.url,) if self.url else ())
+
+
+class RouteSettings(Settings):
+    """A virtual model."""
+
+    tiers: tuple[Name, ...] = Field(min_length=1, description="Model names, cheap to dear.")
+    policy: Literal["economy", "balanced", "quality"] = Field(
+        "balanced", description="How readily a dearer tier is chosen."
+    )
+    fallback: tuple[Name, ...] = Field((), description="Models tried after the tiers, in this order.")
+
+
+class RuleConditions(Settings):
+    """All given conditions must hold."""
+
+    tenant: str | None = None
+    project: str | None = None
+    tag: Mapping[str, str] | None = Field(None, description="Labels of x-weir-tags that must be present.")
+    model: str | None = Field(None, description="The virtual model asked for.")
+    api: Literal["chat.completions", "completions", "embeddings"] | None = None
+    prompt_tokens_over: int | None = Field(None, ge=0)
+    prompt_tokens_under: int | None = Field(None, ge=1)
+    tools: bool | None = Field(None, description="The request offers tools.")
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> RuleConditions:
+        if not self.model_fields_set:
+            raise ValueError("a rule without conditions would hide every rule after it")
+        return self
+
+
+class RuleSettings(Settings):
+    """First match wins, before the classifier; applies to virtual models only."""
+
+    when: RuleConditions
+    use: Name = Field(description="The model to use.")
+
+
+class CacheSettings(Settings):
+    exact: bool = Field(True, description="Serve identical requests from the cache.")
+    ttl: Seconds = Field(3600.0, description="Longest age of a served answer.")
+    share: Literal["tenant", "project", "key"] = Field("tenant", description="Who shares an entry.")
+    max_memory: Bytes = Field(64_000_000, description="Bytes of answers kept in the process.")
+    max_entry: Bytes = Field(256_000, description="Largest answer stored.")
+
+
+Role = Literal["admin", "finance", "tenant"]
+
+
+class KeySettings(Settings):
+    name: Name = Field(description="Shown in reports and logs.")
+    hash: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")] = Field(
+        description="From `weir keys hash`; the key itself never stands in a file."
+    )
+    project: str = Field("", description="Where this key's spend is booked.")
+    role: Role = Field("tenant", description="admin (all), finance (read all), tenant (inference, read own).")
+    models: tuple[Name, ...] | None = Field(None, description="Narrower than the tenant's list.")
+    expires: datetime | date | None = Field(None, description="The key stops working then (UTC).")
+
+
+class TenantSettings(Settings):
+    cost_center: str = Field("", description="Carried to every row.")
+    models: tuple[Name, ...] | None = Field(None, description="Allowed models and routes; all if left out.")
+    keys: tuple[KeySettings, ...] = ()
+
+
+class RateSettings(Settings):
+    """USD per million tokens, above the catalogue. Classes left out cost what `input` costs (cache_read,
+    cache_write) or are included in `output` (reasoning)."""
+
+    model: Name
+    backend: Name | None = Field(None, description="Only for this backend.")
+    input: Usd
+    output: Usd = Decimal(0)
+    cache_read: Usd | None = None
+    cache_write: Usd | None = None
+    per_request: Usd = Field(Decimal(0), description="USD per request, on top.")
+    from_: date | None = Field(None, alias="from", description="First day it holds (UTC).")
+
+
+class MarkupSettings(Settings):
+    default: Usd = Decimal(1)
+    tenants: Mapping[str, Usd] = Field(default_factory=dict)
+
+
+class GatewaySettings(Settings):
+    """The whole file."""
+
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    admin_key: SecretStr | None = Field(
+        None, description="Opens /admin. Needed as soon as host is not loopback. Use ${VARIABLE}."
+    )
+    state: Literal["memory://"] = Field("memory://", description="Counters and cache. In process for now.")
+    ledger: str = Field("sqlite:///weir.db", description="sqlite:///relative.db or sqlite:////absolute.db")
+    backends: Mapping[Name, BackendSettings] = Field(min_length=1)
+    models: Mapping[Name, RouteSettings] = Field(default_factory=dict, description="Virtual models.")
+    rules: tuple[RuleSettings, ...] = ()
+    cache: CacheSettings = Field(default_factory=CacheSettings)
+    tenants: Mapping[Name, TenantSettings] = Field(default_factory=dict)
+    rates: tuple[RateSettings, ...] = ()
+    markup: MarkupSettings = Field(default_factory=MarkupSettings)
+    unknown_price: Literal["refuse", "ceiling", "flag"] = Field(
+        "refuse",
+        description="A model without a price: refuse to serve it, charge the dearest known rate, or serve it "
+        "with its cost marked unknown.",
+    )
+
+    @property
+    def concrete_models(self) -> dict[str, tuple[str, ...]]:
+        """Public model name -> the backends that serve it, in the file's order."""
+        served: dict[str, list[str]] = {}
+        for backend_name, backend in self.backends.items():
+            for model in backend.models:
+                served.setdefault(model, []).append(backend_name)
+        return {model: tuple(names) for model, names in served.items()}
+
+
+def admin_key_problem(settings: GatewaySettings) -> str | None:
+    """Why this admin key does not protect a gateway that listens there, or None."""
+    if settings.admin_key is None:
+        if settings.server.host in LOOPBACK_HOSTS:
+            return None
+        return f"server.host is {settings.server.host}, beyond loopback: set admin_key"
+    key = settings.admin_key.get_secret_value()
+    if len(key) < MIN_ADMIN_KEY_LENGTH:
+        return f"admin_key has {len(key)} characters; at least {MIN_ADMIN_KEY_LENGTH} are needed"
+    if _WELL_KNOWN_KEY.search(key):
+        return "admin_key looks like a placeholder; make one with `weir keys new-admin`"
+    return None

@@ -1,0 +1,1 @@
+"""What was used, what it cost, who pays. Imports none of `gateway`, `router`, `cache`."""

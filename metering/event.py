@@ -1,0 +1,71 @@
+"""One row of the ledger: one upstream attempt, or one cache hit. Append-only; a correction is a new row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from metering.outcome import Outcome
+from metering.usage import TokenUsage
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Everything finance and operations need to know of one attempt.
+
+    Times are UTC microseconds since the epoch; durations are microseconds; money is integer nano-dollars
+    (1e-9 USD) and None where the price is unknown, never 0.
+    """
+
+    id: str
+    """Our ULID, unique per event; never a vendor's id."""
+    request_id: str
+    attempt: int
+    """1, 2, ... per upstream attempt of the request; 0 for a cache hit."""
+    started_us: int
+    finished_us: int
+
+    tenant: str
+    cost_center: str
+    project: str
+    key: str
+    """The key's name, not its secret nor its hash."""
+    tags: str
+    """The client's labels as a JSON object with sorted keys; labels only, money never follows them."""
+
+    api: str
+    requested_model: str
+    route: str
+    """The virtual model that was routed, or '' when the client named a model itself."""
+    tier: str
+    reason: str
+    backend: str
+    served_model: str
+    """The public name of the model that served."""
+
+    outcome: Outcome
+    status: int
+    """The HTTP status the upstream gave, or 0 if it gave none."""
+    error: str
+    """A short code of the failure, '' if there was none."""
+    stream: bool
+
+    usage: TokenUsage | None
+    """None when nothing is known of it (for example: refused before any work)."""
+
+    price_version: str
+    list_nanos: int | None
+    """At the rate card or catalogue price, before markup."""
+    cost_nanos: int | None
+    """What the tenant is charged: list price times the tenant's markup. 0 for a cache hit."""
+    baseline_nanos: int | None
+    """The same tokens at the route's dearest tier, unrouted and uncached."""
+
+    cache_status: str
+    """miss | exact | bypass"""
+    queue_us: int
+    first_token_us: int | None
+    total_us: int
+    overhead_us: int
+    """Time spent in the gateway itself: total minus waiting for the upstream and for the client."""
+    stand_in: bool
+    """The backend stood in for another (a demo without a vendor key); shown wherever it served."""

@@ -1,0 +1,48 @@
+"""The canonical token usage: disjoint classes, and who says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Provenance(StrEnum):
+    VENDOR = "vendor"
+    """Reported by a paid API."""
+    ENGINE = "engine"
+    """Reported by an inference engine of the house."""
+    COUNTED = "counted"
+    """Counted by a tokenizer (the engine's own, or tiktoken) from the text that passed."""
+    ESTIMATED = "estimated"
+    """Derived from sizes: nobody counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Tokens of one attempt. `input_uncached + cache_read + cache_write` is all input, each token in
+    exactly one class; `reasoning` is a subset of `output`.
+
+    Raises ValueError if a class is negative or reasoning exceeds output: a usage that does not add up
+    must never reach a price.
+    """
+
+    input_uncached: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output: int = 0
+    reasoning: int = 0
+    provenance: Provenance = Provenance.ESTIMATED
+
+    def __post_init__(self) -> None:
+        if min(self.input_uncached, self.cache_read, self.cache_write, self.output, self.reasoning) < 0:
+            raise ValueError(f"negative token count in {self!r}")
+        if self.reasoning > self.output:
+            raise ValueError(f"reasoning exceeds output in {self!r}")
+
+    @property
+    def input_total(self) -> int:
+        return self.input_uncached + self.cache_read + self.cache_write
+
+    @property
+    def total(self) -> int:
+        return self.input_total + self.output

@@ -1,0 +1,103 @@
+"""What a router is told, and what it answers: plain values, so that decisions can be tested and replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One model on one backend that could answer."""
+
+    model: str
+    backend: str
+    tier: str
+    """`small`, `large`, `tier-2`... within the route, `fallback`, or `direct` for a model named outright."""
+    context_tokens: int | None
+    features: frozenset[str]
+    input_nanos_per_token: float | None
+    """Expected list price in nano-dollars per token; None where unknown. For ranking, never for billing."""
+    output_nanos_per_token: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRequest:
+    """The conversation and who asks. `fields` is the request's JSON, read-only."""
+
+    api: str
+    fields: Mapping[str, Any]
+    prompt_tokens: int
+    """An estimate, good to a factor of two; the fit check asks for better where it matters."""
+    needs: frozenset[str]
+    """Features the request cannot do without: chat, tools, vision, json_schema, logprobs, embeddings..."""
+    tenant: str
+    project: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A candidate in the order of trying, with what it is expected to cost."""
+
+    candidate: Candidate
+    expected_nanos: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Never empty: a router that finds nothing raises NoCandidate."""
+
+    route: str
+    """The virtual model, or '' where the client named a model."""
+    choices: tuple[Choice, ...]
+    reason: str
+    """Why the first choice is first: short, stable, fit for a header (`rule:2`, `score:0.31<0.50`)."""
+    details: Mapping[str, Any]
+    """For `x-weir-route: explain`: the score's parts, the threshold, what was dropped and why."""
+
+
+class NoCandidate(Exception):
+    """Nothing can serve this request. `message` names what was missing from each candidate."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Router(Protocol):
+    def decide(self, request: RouteRequest, route: Route) -> Decision:
+        """Raises NoCandidate."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Compiled from the file's `rules:`. None means: not asked."""
+
+    position: int
+    """1-based, as a reader of the file counts."""
+    use: str
+    tenant: str | None
+    project: str | None
+    tags: Mapping[str, str]
+    model: str | None
+    api: str | None
+    prompt_tokens_over: int | None
+    prompt_tokens_under: int | None
+    tools: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A virtual model with everything the router may choose from, cheap to dear, fallbacks last."""
+
+    name: str
+    policy: str
+    tiers: tuple[tuple[Candidate, ...], ...]
+    """Per tier the candidates (one per backend that serves the tier's model), in the file's order."""
+    fallback: tuple[Candidate, ...]
+    rules: tuple[Rule, ...]
+    rule_targets: Mapping[str, tuple[Candidate, ...]]
+    """Model name -> candidates, for every `use:` of the rules."""
