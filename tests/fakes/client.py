@@ -59,10 +59,8 @@ async def post(
     *,
     key: str | None = None,
     headers: Mapping[str, str] | None = None,
-    leave_after: int | None = None,
 ) -> Answer:
-    """Sends one POST on a connection of its own. With `leave_after`, closes the connection as soon as that
-    many bytes of the body have come (0: as soon as the request is sent)."""
+    """Sends one POST on a connection of its own; when cancelled, closes it."""
     parts = urlsplit(url)
     assert parts.hostname
     body = payload if isinstance(payload, bytes) else orjson.dumps(dict(payload))
@@ -70,7 +68,7 @@ async def post(
     try:
         writer.write(_head(parts.netloc, parts.path, body, key, headers or {}) + body)
         await writer.drain()
-        return await _read(reader, leave_after)
+        return await _read(reader)
     finally:
         writer.close()
 
@@ -83,10 +81,10 @@ def _head(host: str, path: str, body: bytes, key: str | None, extra: Mapping[str
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-async def _read(reader: asyncio.StreamReader, leave_after: int | None) -> Answer:
+async def _read(reader: asyncio.StreamReader) -> Answer:
     answer = Answer()
     parsing = _Reader(answer)
-    while not answer.whole and (leave_after is None or len(answer.body) < leave_after):
+    while not answer.whole:
         try:
             data = await reader.read(262_144)
         except ConnectionError:

@@ -112,12 +112,9 @@ async def close_before(exchange: Exchange, _: tuple[int, ...]) -> None:
 async def status(exchange: Exchange, numbers: tuple[int, ...]) -> None:
     """`status-CODE`, or `status-CODE-SECONDS` with a retry-after header."""
     code, *retry_after_s = numbers
-    if code == 401:
-        body = answers.error(
-            f"Incorrect API key provided: {LEAKED_KEY}", "invalid_request_error", "invalid_api_key"
-        )
-    else:
-        body = answers.error(f"the fake upstream says {code}", "server_error", f"fake_{code}")
+    type = "server_error" if code >= 500 else "invalid_request_error"
+    said = f"Incorrect API key provided: {LEAKED_KEY}" if code == 401 else f"the fake upstream says {code}"
+    body = answers.error(said, type, f"fake_{code}")
     exchange.whole(code, body, {"retry-after": str(retry_after_s[0])} if retry_after_s else None)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -31,12 +32,18 @@ class Arrival:
 class Witness:
     arrivals: list[Arrival] = field(default_factory=list)
     _seen: Counter[str] = field(default_factory=Counter)
+    _came: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
 
     def arrive(self, marker: str, mode: str, path: str, stream: bool, authorization: str) -> Arrival:
         self._seen[marker] += 1
         arrival = Arrival(marker, self._seen[marker], mode, path, stream, authorization)
         self.arrivals.append(arrival)
+        self._came[marker].set()
         return arrival
+
+    async def first_arrival(self, marker: str) -> None:
+        """Until something with that marker has arrived."""
+        await self._came[marker].wait()
 
     def of(self, marker: str) -> list[Arrival]:
         return [arrival for arrival in self.arrivals if arrival.marker == marker]
