@@ -19,7 +19,7 @@ E2E_NODE := tests/e2e/node
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-run: $(VENV)/.runtime $(VENV)/.engine ## start the gateway on 127.0.0.1:8080 with a local engine
+run: $(VENV)/.engine $(VENV)/.client ## start the gateway on 127.0.0.1:8080 with a local engine
 	@exec $(BIN)/weir demo $(ARGS)
 
 test: $(VENV)/.engine $(VENV)/.dev $(E2E_NODE)/node_modules/.stamp ## run every test (ARGS="-k name" for some)
@@ -45,7 +45,8 @@ lock: $(VENV)/.dev ## pin every dependency again (LOCK_FLAGS=--upgrade for newer
 	$(COMPILE) requirements/build.in -o requirements/build.lock
 	$(COMPILE) pyproject.toml -o requirements/runtime.lock
 	$(COMPILE) --no-deps requirements/engine.in -o requirements/engine.lock
-	$(COMPILE) -c requirements/runtime.lock requirements/dev.in -o requirements/dev.lock
+	$(COMPILE) -c requirements/runtime.lock requirements/client.in -o requirements/client.lock
+	$(COMPILE) -c requirements/runtime.lock -c requirements/client.lock requirements/dev.in -o requirements/dev.lock
 
 clean: ## remove the environment and every cache (the demo's .weir stays)
 	rm -rf $(VENV) $(E2E_NODE)/node_modules build dist *.egg-info
@@ -71,6 +72,10 @@ $(VENV)/.runtime: $(VENV)/.made requirements/build.lock requirements/runtime.loc
 $(VENV)/.engine: $(VENV)/.runtime requirements/engine.lock
 	@echo "Installing the local engine and its weights"
 	@$(INSTALL) -r requirements/engine.lock
+	@touch $@
+
+$(VENV)/.client: $(VENV)/.runtime requirements/client.lock
+	@$(INSTALL) -r requirements/client.lock
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.lock
