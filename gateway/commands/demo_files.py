@@ -114,7 +114,7 @@ _STAND_IN_RATE = """\
 
 _TEMPLATE = """\
 # Written by `weir demo` at every start. Copy it elsewhere to make it yours.
-server: {{host: {host}, port: {port}}}
+server: {{host: {host}, port: {port}, log: {{format: text}}}}
 admin_key: {admin_key}
 ledger: {ledger}
 
