@@ -1,0 +1,236 @@
+"""What settings say of each other: names that must exist, names that must not meet, prices, protection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+from gateway.config import LOOPBACK_HOSTS, GatewaySettings, RuleConditions, admin_key_problem
+from gateway.config_yaml import Plain
+from gateway.problems import Path, did_you_mean, dotted
+
+PER_TOKEN_RATE = Decimal("0.0001")
+"""USD per million tokens: no model is this cheap, but every model is per single token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    path: Path
+    message: str
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Every name the file gives to something."""
+
+    backends: frozenset[str]
+    models: frozenset[str]
+    """Concrete: those that a backend serves."""
+    routes: frozenset[str]
+    tenants: frozenset[str]
+
+
+def names_in(top: Mapping[str, Plain]) -> Names:
+    """From the file as written, so that a mistake in a backend's other settings does not make its models
+    unknown."""
+    backends = _mapping(top.get("backends"))
+    models = [_mapping(_mapping(backend).get("models")) for backend in backends.values()]
+    return Names(
+        frozenset(backends),
+        frozenset(name for served in models for name in served),
+        frozenset(_mapping(top.get("models"))),
+        frozenset(_mapping(top.get("tenants"))),
+    )
+
+
+def _mapping(value: Plain) -> dict[str, Plain]:
+    return value if isinstance(value, dict) else {}
+
+
+def cross_check(
+    settings: GatewaySettings,
+    names: Names,
+    priced: Callable[[GatewaySettings, str, str], bool] | None,
+    stored_tenants: Collection[str] | None,
+) -> Iterator[Finding]:
+    yield from _protection(settings)
+    yield from _ledger(settings.ledger)
+    yield from _backends(settings)
+    yield from _routes(settings, names)
+    yield from _rules(settings, names, stored_tenants)
+    yield from _tenants(settings, names)
+    yield from _key_hashes(settings)
+    yield from _rates(settings, names)
+    for tenant in settings.markup.tenants:
+        yield from _tenant_exists(("markup", "tenants", tenant), tenant, names, stored_tenants)
+    yield from _prices(settings, priced)
+
+
+def _protection(settings: GatewaySettings) -> Iterator[Finding]:
+    problem = admin_key_problem(settings)
+    if problem:
+        yield Finding(("admin_key",) if settings.admin_key else ("server", "host"), problem)
+
+
+def _ledger(url: str) -> Iterator[Finding]:
+    if not url.startswith("sqlite:///"):
+        example = "sqlite:///weir.db (relative) or sqlite:////var/lib/weir/weir.db (absolute)"
+        yield Finding(("ledger",), f"must be a SQLite file: {example}")
+    elif url in {"sqlite:///", "sqlite:///:memory:"}:
+        yield Finding(("ledger",), "must name a file: what is metered has to outlive the process")
+
+
+def _backends(settings: GatewaySettings) -> Iterator[Finding]:
+    for name, backend in settings.backends.items():
+        if backend.api_key is None:
+            continue
+        for url in backend.base_urls:
+            parts = urlsplit(url)
+            if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
+                message = (
+                    f"api_key travels unencrypted to {parts.hostname}; use https:// beyond a trusted network"
+                )
+                yield Finding(("backends", name, "api_key"), message, warning=True)
+
+
+def _routes(settings: GatewaySettings, names: Names) -> Iterator[Finding]:
+    for name, route in settings.models.items():
+        here: Path = ("models", name)
+        if name in names.models:
+            yield Finding(here, "a backend serves a model of this name; a virtual model needs its own")
+        for key, used in (("tiers", route.tiers), ("fallback", route.fallback)):
+            for position, model in enumerate(used):
+                yield from _model_exists((*here, key, position), model, names)
+        for position, model in enumerate(route.tiers):
+            if model in route.tiers[:position]:
+                yield Finding((*here, "tiers", position), f"{model} is already a tier of this route")
+
+
+def _model_exists(path: Path, model: str, names: Names) -> Iterator[Finding]:
+    if model in names.routes and model not in names.models:
+        yield Finding(path, f"{model} is a virtual model; name a model of a backend here")
+    elif model not in names.models:
+        yield Finding(path, f"no backend serves a model {model}{did_you_mean(model, names.models)}")
+
+
+def _rules(
+    settings: GatewaySettings, names: Names, stored_tenants: Collection[str] | None
+) -> Iterator[Finding]:
+    for position, rule in enumerate(settings.rules):
+        here: Path = ("rules", position)
+        yield from _model_exists((*here, "use"), rule.use, names)
+        when = rule.when
+        if when.tenant is not None:
+            yield from _tenant_exists((*here, "when", "tenant"), when.tenant, names, stored_tenants)
+        if when.model is not None and when.model not in names.routes:
+            hint = did_you_mean(when.model, names.routes)
+            message = f"no virtual model is named {when.model}; rules hold for virtual models only{hint}"
+            yield Finding((*here, "when", "model"), message)
+        yield from _never(here, when)
+
+
+def _never(here: Path, when: RuleConditions) -> Iterator[Finding]:
+    over, under = when.prompt_tokens_over, when.prompt_tokens_under
+    if over is not None and under is not None and under <= over + 1:
+        yield Finding(
+            (*here, "when"), f"no prompt has over {over} and under {under} tokens: this never matches"
+        )
+
+
+def _tenant_exists(
+    path: Path, tenant: str, names: Names, stored_tenants: Collection[str] | None
+) -> Iterator[Finding]:
+    if tenant in names.tenants:
+        return
+    if stored_tenants is None:
+        message = f"no tenant {tenant} in this file, and the key store cannot be read to look there"
+        yield Finding(path, message, warning=True)
+    elif tenant not in stored_tenants:
+        hint = did_you_mean(tenant, names.tenants | set(stored_tenants))
+        yield Finding(path, f"no tenant is named {tenant}, in this file or in the key store{hint}")
+
+
+def _tenants(settings: GatewaySettings, names: Names) -> Iterator[Finding]:
+    known = names.models | names.routes
+    for tenant_name, tenant in settings.tenants.items():
+        here: Path = ("tenants", tenant_name)
+        yield from _allowed((*here, "models"), tenant.models, known)
+        seen: set[str] = set()
+        for position, key in enumerate(tenant.keys):
+            at: Path = (*here, "keys", position)
+            if key.name in seen:
+                yield Finding((*at, "name"), f"{tenant_name} already has a key named {key.name}")
+            seen.add(key.name)
+            yield from _allowed((*at, "models"), key.models, known)
+            for place, model in enumerate(key.models or ()):
+                if tenant.models is not None and model in known and model not in tenant.models:
+                    message = (
+                        f"{model} is not among the models of tenant {tenant_name}; a key can only be narrower"
+                    )
+                    yield Finding((*at, "models", place), message)
+
+
+def _allowed(path: Path, models: tuple[str, ...] | None, known: frozenset[str]) -> Iterator[Finding]:
+    for position, model in enumerate(models or ()):
+        if model not in known:
+            message = f"no model or virtual model is named {model}{did_you_mean(model, known)}"
+            yield Finding((*path, position), message)
+    if models == ():
+        yield Finding(path, "an empty list allows no model; leave it out to allow all", warning=True)
+
+
+def _key_hashes(settings: GatewaySettings) -> Iterator[Finding]:
+    """Two keys with one hash are one key: whose money it spends would depend on the order of the file."""
+    first: dict[str, Path] = {}
+    for tenant_name, tenant in settings.tenants.items():
+        for position, key in enumerate(tenant.keys):
+            path: Path = ("tenants", tenant_name, "keys", position)
+            if key.hash in first:
+                yield Finding(
+                    (*path, "hash"), f"the same key as {dotted(first[key.hash])}; every key is its own"
+                )
+            first.setdefault(key.hash, path)
+
+
+def _rates(settings: GatewaySettings, names: Names) -> Iterator[Finding]:
+    for position, rate in enumerate(settings.rates):
+        here: Path = ("rates", position)
+        if rate.backend is not None and rate.backend not in names.backends:
+            hint = did_you_mean(rate.backend, names.backends)
+            yield Finding((*here, "backend"), f"no backend is named {rate.backend}{hint}")
+        if rate.model not in names.models:
+            hint = did_you_mean(rate.model, names.models)
+            yield Finding(
+                (*here, "model"), f"no backend serves {rate.model}: this rate is never used{hint}", True
+            )
+        for key in ("input", "output", "cache_read", "cache_write"):
+            usd = getattr(rate, key)
+            if usd is not None and 0 < usd < PER_TOKEN_RATE:
+                message = (
+                    f"{usd:f} USD per million tokens looks like a price per token; multiply it by 1000000"
+                )
+                yield Finding((*here, key), message, warning=True)
+
+
+def _prices(
+    settings: GatewaySettings, priced: Callable[[GatewaySettings, str, str], bool] | None
+) -> Iterator[Finding]:
+    if priced is None or settings.unknown_price != "refuse":
+        return
+    for backend_name, backend in settings.backends.items():
+        for model in backend.models:
+            if not has_rate(settings, backend_name, model) and not priced(settings, backend_name, model):
+                entry = f"- {{model: {model}, backend: {backend_name}, input: 0.00, output: 0.00}}"
+                message = (
+                    f"no price is known, and unknown_price is refuse: add to rates: `{entry}` with its "
+                    "USD per million tokens, or set price_provider, or unknown_price to ceiling or flag"
+                )
+                yield Finding(("backends", backend_name, "models", model), message)
+
+
+def has_rate(settings: GatewaySettings, backend: str, model: str) -> bool:
+    """Whether the file's own rate card prices this model on this backend."""
+    return any(rate.model == model and rate.backend in (None, backend) for rate in settings.rates)

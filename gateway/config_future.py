@@ -1,0 +1,77 @@
+"""Settings that the design knows and this version does not.
+
+They are refused by name, never as "unknown key": nobody may believe that a budget holds which does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from gateway.problems import Path
+
+if TYPE_CHECKING:
+    from gateway.config_yaml import Plain
+
+_NOT_YET = "is not supported by this version"
+FUTURE_KEYS = {
+    "budgets": "nothing would stop the spending",
+    "limits": "nothing would limit the requests",
+    "alerts": "nobody would be alerted",
+    "gpus": "GPU time would not be measured; give the models a price under `rates`",
+    "semantic": "only identical requests are served from the cache",
+    "canonical": "only identical requests are served from the cache",
+    "journal": "events go to the ledger directly",
+    "energy": "energy would not be measured",
+    "scheduling": "requests are sent as they come",
+    "batch": "there is no /v1/batches",
+    "batches": "there is no /v1/batches",
+}
+_KINDS = frozenset({"azure", "anthropic", "gemini", "bedrock", "vertex"})
+_KNOWN_KINDS = "openai, vllm, sglang, llamacpp"
+
+
+def future_key(name: str) -> str | None:
+    """Why a key that the settings do not have is not merely unknown."""
+    consequence = FUTURE_KEYS.get(name)
+    return f"{_NOT_YET}: remove it ({consequence})" if consequence else None
+
+
+def future_values(top: dict[str, Plain]) -> Iterator[tuple[Path, str]]:
+    """Values that a later version may accept, each with what to write now."""
+    yield from _stores(top)
+    backends = top.get("backends")
+    for name, backend in backends.items() if isinstance(backends, dict) else ():
+        kind = backend.get("kind") if isinstance(backend, dict) else None
+        if isinstance(kind, str) and kind.lower() in _KINDS:
+            message = f"kind {kind} {_NOT_YET}; it knows {_KNOWN_KINDS} (any OpenAI-compatible URL is openai)"
+            yield ("backends", name, "kind"), message
+    models = top.get("models")
+    for name, route in models.items() if isinstance(models, dict) else ():
+        if isinstance(route, dict) and isinstance(route.get("policy"), dict):
+            yield (
+                ("models", name, "policy"),
+                f"a policy with numbers {_NOT_YET}; use economy, balanced or quality",
+            )
+    server = top.get("server")
+    workers = server.get("workers") if isinstance(server, dict) else None
+    if isinstance(workers, int) and workers > 1:
+        yield ("server", "workers"), f"more than one worker {_NOT_YET}: one process per ledger"
+
+
+def _stores(top: dict[str, Plain]) -> Iterator[tuple[Path, str]]:
+    state, ledger = top.get("state"), top.get("ledger")
+    if isinstance(state, str) and _scheme(state) in {
+        "redis",
+        "rediss",
+        "valkey",
+        "valkeys",
+        "redis+sentinel",
+    }:
+        yield ("state",), f"{_scheme(state)}:// {_NOT_YET}; use memory://"
+    if isinstance(ledger, str) and _scheme(ledger) in {"postgres", "postgresql", "postgresql+psycopg"}:
+        yield ("ledger",), f"{_scheme(ledger)}:// {_NOT_YET}; use sqlite:///weir.db"
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0].lower()

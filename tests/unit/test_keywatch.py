@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from gateway.clock import ManualClock, SystemClock
+from gateway.config import GatewaySettings
+from gateway.errors import Unauthorized, Unavailable
+from gateway.keydirectory import KeyDirectory
+from gateway.keystore import BadName, KeyRow, KeyStore, NameTaken, NoSuchName, TenantRow
+from gateway.keywatch import KeyStatus, KeyWatcher
+from gateway.tenants import make_key
+
+FILE_KEY, FILE_HASH = make_key()
+
+
+def settings(tenants: dict[str, object] | None = None) -> GatewaySettings:
+    acme = {"cost_center": "CC-1", "models": ["m", "n"], "keys": [{"name": "web", "hash": FILE_HASH}]}
+    return GatewaySettings.model_validate(
+        {
+            "backends": {
+                "b": {"kind": "openai", "url": "https://b.example/v1", "models": {"m": "m", "n": "n"}}
+            },
+            "tenants": {"acme": acme} if tenants is None else tenants,
+        }
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> KeyStore:
+    return KeyStore(tmp_path / "weir.db", busy_timeout_s=0.05)
+
+
+@pytest.fixture
+def directory(store: KeyStore) -> KeyDirectory:
+    return KeyDirectory(store, settings, ManualClock(), missing_is_empty=True)
+
+
+def watcher(store: KeyStore, heard: list[KeyStatus] | None = None) -> KeyWatcher:
+    heard = [] if heard is None else heard
+    return KeyWatcher(store, settings(), ManualClock(), on_change=heard.append)
+
+
+def bearer(plain: str) -> bytes:
+    return b"Bearer " + plain.encode()
+
+
+def test_keys_of_file_and_store_serve_side_by_side(store: KeyStore, directory: KeyDirectory) -> None:
+    plain, _ = directory.create_key("acme", "batch", project="night", models=("n",))
+    watching = watcher(store)
+    watching.refresh()
+    assert watching.identify(bearer(FILE_KEY), None).key == "web"
+    caller = watching.identify(None, plain.encode())
+    assert (caller.tenant, caller.key, caller.project, caller.cost_center) == (
+        "acme",
+        "batch",
+        "night",
+        "CC-1",
+    )
+    assert caller.models == {"n"}
+
+
+def test_a_revocation_holds_at_the_next_look(store: KeyStore, directory: KeyDirectory) -> None:
+    plain, _ = directory.create_key("acme", "batch")
+    watching = watcher(store)
+    watching.refresh()
+    assert watching.identify(bearer(plain), None).key == "batch"
+    directory.revoke_key("acme", "batch")
+    watching.refresh()
+    with pytest.raises(Unauthorized, match="revoked"):
+        watching.identify(bearer(plain), None)
+
+
+def test_a_running_watcher_sees_a_revocation_within_a_second(
+    store: KeyStore, directory: KeyDirectory
+) -> None:
+    plain, _ = directory.create_key("acme", "batch")
+    watching = KeyWatcher(store, settings(), SystemClock())
+    watching.start()
+    try:
+        assert watching.identify(bearer(plain), None).key == "batch"
+        before = watching.registry
+        directory.revoke_key("acme", "batch")
+        deadline = time.monotonic() + 1.0
+        while watching.registry is before and time.monotonic() < deadline:
+            threading.Event().wait(0.01)
+        with pytest.raises(Unauthorized, match="revoked"):
+            watching.identify(bearer(plain), None)
+    finally:
+        watching.stop()
+
+
+def test_the_end_of_a_tenant_is_the_end_of_its_keys(store: KeyStore, directory: KeyDirectory) -> None:
+    directory.create_tenant("globex", cost_center="CC-9", models=("m",))
+    plain, _ = directory.create_key("globex", "api")
+    watching = watcher(store)
+    watching.refresh()
+    assert watching.identify(bearer(plain), None).cost_center == "CC-9"
+    directory.expire_tenant("globex", 1)
+    watching.refresh()
+    with pytest.raises(Unauthorized, match="expired"):
+        watching.identify(bearer(plain), None)
+    directory.expire_tenant("globex", None)
+    directory.revoke_tenant("globex")
+    watching.refresh()
+    with pytest.raises(Unauthorized, match="tenant that was revoked"):
+        watching.identify(bearer(plain), None)
+
+
+def test_a_key_whose_tenant_left_the_file_is_refused(store: KeyStore, directory: KeyDirectory) -> None:
+    plain, _ = directory.create_key("acme", "batch")
+    watching = watcher(store)
+    watching.refresh()
+    watching.use(settings({}))
+    with pytest.raises(Unauthorized, match="no longer exists"):
+        watching.identify(bearer(plain), None)
+
+
+def test_a_broken_store_leaves_the_last_registry_in_force(store: KeyStore, directory: KeyDirectory) -> None:
+    plain, _ = directory.create_key("acme", "batch")
+    heard: list[KeyStatus] = []
+    watching = watcher(store, heard)
+    watching.refresh()
+    hidden = store.path.rename(store.path.with_suffix(".away"))
+    watching.refresh()
+    watching.refresh()
+    assert watching.identify(bearer(plain), None).key == "batch"
+    assert [status.readable for status in heard] == [False]
+    watching.use(settings())
+    assert watching.identify(bearer(plain), None).key == "batch"
+    hidden.rename(store.path)
+    watching.refresh()
+    assert [status.readable for status in heard] == [False, True]
+    assert watching.status.problem == ""
+
+
+def test_a_store_that_never_could_be_read_means_503_never_401(store: KeyStore) -> None:
+    store.path.write_bytes(b"this is no database" * 1000)
+    watching = watcher(store)
+    watching.refresh()
+    assert watching.identify(bearer(FILE_KEY), None).key == "web"
+    with pytest.raises(Unavailable):
+        watching.identify(b"Bearer weir-sk-someone", None)
+    watching.use(settings())
+    with pytest.raises(Unavailable):
+        watching.identify(b"Bearer weir-sk-someone", None)
+
+
+def test_names_in_both_places_are_named_and_the_file_holds(store: KeyStore) -> None:
+    store.create_schema()
+    other, other_hash = make_key()
+    store.add_tenant(TenantRow("acme", "CC-OTHER"))
+    store.add_key(KeyRow("acme", "web", other_hash))
+    heard: list[KeyStatus] = []
+    watching = watcher(store, heard)
+    watching.refresh()
+    assert watching.conflicts(settings()) == ("tenant acme", "key acme/web")
+    assert "tenant acme, key acme/web" in watching.status.problem
+    assert watching.identify(bearer(FILE_KEY), None).cost_center == "CC-1"
+    with pytest.raises(Unauthorized):
+        watching.identify(bearer(other), None)
+    store.revoke_key("acme", "web", 1)
+    watching.refresh()
+    assert len(heard) == 1
+
+
+def test_nothing_revoked_comes_back_to_life_through_the_file(store: KeyStore) -> None:
+    store.create_schema()
+    store.add_key(KeyRow("acme", "old", FILE_HASH, revoked_us=1))
+    watching = watcher(store)
+    watching.refresh()
+    with pytest.raises(Unauthorized, match="revoked"):
+        watching.identify(bearer(FILE_KEY), None)
+
+
+def test_the_directory_lists_both_without_secrets(directory: KeyDirectory) -> None:
+    directory.create_tenant("globex")
+    plain, view = directory.create_key("globex", "api", role="finance")
+    tenants = directory.tenants()
+    assert [(tenant.name, tenant.source) for tenant in tenants] == [("acme", "file"), ("globex", "store")]
+    keys = directory.keys()
+    assert [(key.tenant, key.name, key.source) for key in keys] == [
+        ("acme", "web", "file"),
+        ("globex", "api", "store"),
+    ]
+    assert directory.keys("globex") == [view]
+    assert plain not in repr(keys)
+    assert FILE_HASH not in repr(keys)
+
+
+def test_a_file_not_yet_made_lists_what_the_configuration_says(
+    directory: KeyDirectory, store: KeyStore
+) -> None:
+    assert [tenant.name for tenant in directory.tenants()] == ["acme"]
+    assert not store.path.exists()
+
+
+def test_what_the_directory_refuses(directory: KeyDirectory) -> None:
+    with pytest.raises(NameTaken, match="acme stands in the configuration file"):
+        directory.create_tenant("acme")
+    with pytest.raises(NameTaken, match="acme/web stands in the configuration file"):
+        directory.create_key("acme", "web")
+    with pytest.raises(NameTaken, match="change it there"):
+        directory.revoke_key("acme", "web")
+    with pytest.raises(NameTaken, match="change it there"):
+        directory.revoke_tenant("acme")
+    with pytest.raises(NoSuchName, match="no tenant nobody"):
+        directory.create_key("nobody", "web")
+    with pytest.raises(BadName, match="begins with a letter"):
+        directory.create_tenant("a/b")
+    with pytest.raises(BadName, match="named gpt"):
+        directory.create_key("acme", "x", models=("gpt",))
+
+
+def test_a_change_made_with_another_tool_is_seen(store: KeyStore, directory: KeyDirectory) -> None:
+    plain, _ = directory.create_key("acme", "batch")
+    watching = watcher(store)
+    watching.refresh()
+    with sqlite3.connect(store.path) as db:
+        db.execute("UPDATE weir_keys SET expires_us = 1")
+    db.close()
+    watching.refresh()
+    with pytest.raises(Unauthorized, match="expired"):
+        watching.identify(bearer(plain), None)
