@@ -2,8 +2,8 @@
 
     TransportError
     ├── ConnectFailed        refused, unresolvable, TLS failed, or not connected within connect_s
-    ├── NoAnswer             the connection ended before the first byte of the answer
-    ├── FirstByteTimeout     connected and sent, but no byte came within first_byte_s
+    ├── NoAnswer             the connection ended, or the framing broke, before the answer's headers
+    ├── FirstByteTimeout     connected and sent, but the answer's headers did not come within first_byte_s
     ├── Cut                  the connection ended, or the framing broke, inside the answer
     ├── IdleTimeout          the answer began, then nothing came for idle_s
     └── TotalTimeout         the exchange took longer than total_s
@@ -29,7 +29,13 @@ class TransportError(Exception):
 class ConnectFailed(TransportError): ...
 
 
-class NoAnswer(TransportError): ...
+class NoAnswer(TransportError):
+    """`reused`: it happened on a connection that had served before, and not one byte had come. The upstream
+    probably closed it while it lay idle and never saw the request: `send(..., fresh=True)` may go better."""
+
+    def __init__(self, message: str, *, reused: bool = False) -> None:
+        super().__init__(message)
+        self.reused = reused
 
 
 class FirstByteTimeout(TransportError): ...
@@ -46,9 +52,10 @@ class TotalTimeout(TransportError): ...
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. `first_byte_s` runs from the end of the request to the first byte of the answer; `idle_s`
-    between bytes of the answer, counted only while somebody waits for them (a slow client is not an idle
-    upstream); `total_s` over all of it."""
+    """Seconds. `connect_s` covers name lookup, TCP and TLS; `first_byte_s` runs from the end of the request
+    to the answer's headers (an interim 1xx answer does not count); `idle_s` between bytes of the answer,
+    counted only while somebody waits for them (a slow client is not an idle upstream); `total_s` over all
+    of it."""
 
     connect_s: float = 2.0
     first_byte_s: float = 120.0
@@ -64,6 +71,16 @@ class Origin:
     """http or https"""
     host: str
     port: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransportStats:
+    """Counted over all origins. `open` includes `idle`; the totals only grow."""
+
+    open: int
+    idle: int
+    connects_total: int
+    sends_total: int
 
 
 class Reply(Protocol):
@@ -104,11 +121,16 @@ class Transport(Protocol):
         headers: Sequence[Header],
         body: bytes,
         timeouts: Timeouts,
+        *,
+        fresh: bool = False,
     ) -> Reply:
         """Sends one request and returns when the answer's headers have arrived. `headers` lack host and
-        content-length, which the transport adds. Raises ConnectFailed, NoAnswer, FirstByteTimeout,
-        TotalTimeout; when cancelled, it closes the connection at once, so that the upstream stops."""
+        content-length, which the transport adds. `fresh` asks for a new connection instead of a pooled
+        one. Raises ConnectFailed, NoAnswer, FirstByteTimeout, TotalTimeout; when cancelled, it closes the
+        connection at once, so that the upstream stops."""
         ...
+
+    def stats(self) -> TransportStats: ...
 
     async def aclose(self) -> None:
         """Closes every connection, idle or not."""

@@ -1,0 +1,162 @@
+"""The answer as its reader sees it: a status, headers, and pieces of a body that the connection appends.
+
+A reply outlives its use of the connection: when the message is whole the connection goes back to the pool,
+and what has not been read yet stays here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Protocol
+
+from gateway.transport.base import Cut, Header, TransportError
+
+
+class Source(Protocol):
+    """What a reply asks of its connection."""
+
+    peer: str
+
+    def expect(self) -> None:
+        """Somebody begins to wait for bytes: the idle timeout runs."""
+        ...
+
+    def rest(self) -> None:
+        """Nobody waits any longer."""
+        ...
+
+    def drained(self) -> None:
+        """The pile of unread pieces is low again, or may grow without bound."""
+        ...
+
+    def abandon(self) -> None:
+        """Nobody wants the rest: close now."""
+        ...
+
+
+class Http1Reply:
+    """Implements Reply. The connection writes `status`, `headers` and `buffered_bytes` and calls `add`,
+    `wake`, `finish`, `fail`; the reader calls the rest."""
+
+    __slots__ = (
+        "_failure",
+        "_low_bytes",
+        "_peer",
+        "_pieces",
+        "_source",
+        "_waiter",
+        "buffered_bytes",
+        "headers",
+        "status",
+        "unbounded",
+        "whole",
+    )
+
+    def __init__(self, source: Source, low_bytes: int) -> None:
+        self.status = 0
+        """0 until the headers have arrived."""
+        self.headers: list[Header] = []
+        self.whole = False
+        self.buffered_bytes = 0
+        self.unbounded = False
+        """Whether unread pieces may pile up: `read` bounds them itself."""
+        self._pieces: deque[bytes] = deque()
+        self._low_bytes = low_bytes
+        self._peer = source.peer
+        self._source: Source | None = source
+        self._failure: TransportError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    # ------------------------------------------------------------------ for the reader
+
+    def header(self, name: bytes) -> bytes | None:
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+    async def read(self, limit_bytes: int) -> bytes:
+        self.unbounded = True
+        if self._source is not None:
+            self._source.drained()
+        while not self.whole:
+            if self._failure is not None:
+                raise self._failure
+            if self.buffered_bytes > limit_bytes:
+                break
+            await self._more()
+        if self.buffered_bytes > limit_bytes:
+            self.abort()
+            raise Cut(f"{self._peer}: the answer is longer than {limit_bytes} bytes")
+        pieces = self._pieces
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def chunk(self) -> bytes:
+        pieces = self._pieces
+        while not pieces:
+            if self.whole:
+                return b""
+            if self._failure is not None:
+                raise self._failure
+            await self._more()
+        piece = pieces.popleft()
+        self.buffered_bytes -= len(piece)
+        if self.buffered_bytes <= self._low_bytes and self._source is not None:
+            self._source.drained()
+        return piece
+
+    def abort(self) -> None:
+        if self._source is not None:
+            self._source.abandon()
+
+    async def head(self) -> None:
+        """Returns when the headers have arrived, raises what kept them from it. Cancelled, it aborts."""
+        try:
+            await self._wait()
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+        if not self.status and self._failure is not None:
+            raise self._failure
+
+    async def _more(self) -> None:
+        source = self._source
+        assert source is not None, "neither whole nor failed, so the connection is still ours"
+        source.expect()
+        try:
+            await self._wait()
+        except asyncio.CancelledError:
+            source.rest()
+            raise
+
+    def _wait(self) -> asyncio.Future[None]:
+        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        return waiter
+
+    # ------------------------------------------------------------------ for the connection
+
+    def add(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self.buffered_bytes += len(piece)
+
+    def wake(self) -> bool:
+        """Whether somebody was waiting."""
+        waiter = self._waiter
+        if waiter is None:
+            return False
+        self._waiter = None
+        if not waiter.done():
+            waiter.set_result(None)
+        return True
+
+    def finish(self) -> None:
+        self.whole = True
+        self._source = None
+        self.wake()
+
+    def fail(self, failure: TransportError) -> None:
+        """Pieces that came before are still handed out by `chunk`."""
+        self._failure = failure
+        self._source = None
+        self.wake()
