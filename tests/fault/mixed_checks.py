@@ -46,7 +46,7 @@ def read_ledger(path: Path) -> list[Row]:
 
 
 def _row(row: sqlite3.Row) -> Row:
-    inputs = [row[name] for name in ("input_uncached", "cache_read", "cache_write")]
+    inputs = [row[name] for name in ("input_uncached_tokens", "cache_read_tokens", "cache_write_tokens")]
     total = None if None in inputs else sum(inputs)
     return Row(
         marker=orjson.loads(row["tags"]).get("id", ""),
@@ -55,7 +55,7 @@ def _row(row: sqlite3.Row) -> Row:
         id=row["id"],
         request_id=row["request_id"],
         input_tokens=total,
-        output_tokens=row["output"],
+        output_tokens=row["output_tokens"],
         provenance=row["provenance"],
     )
 

@@ -1,0 +1,165 @@
+"""The figures of one run, and the table that is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.overhead.latency import Added
+from benchmarks.overhead.load import Load, generator_name
+from benchmarks.overhead.relay import Relay
+
+GOAL_REQUESTS_PER_S = 6000
+GOAL_AT_BARE = 40_000
+GOAL_ADDED_P50_MS = 0.4
+GOAL_EVENTS_PER_S = 100_000
+
+
+@dataclass(slots=True)
+class Results:
+    machine: str
+    seconds: float
+    rounds: int
+    bare: Load | None = None
+    plain: dict[tuple[str, int], Load] = field(default_factory=dict)
+    """By name and number of connections."""
+    streamed: dict[tuple[str, int], Load] = field(default_factory=dict)
+    added_plain: dict[str, Added] = field(default_factory=dict)
+    added_streamed: dict[str, Added] = field(default_factory=dict)
+    burst: dict[str, Relay] = field(default_factory=dict)
+    paced: dict[str, Relay] = field(default_factory=dict)
+    features: dict[str, Load] = field(default_factory=dict)
+    stages: dict[str, float] = field(default_factory=dict)
+    """Microseconds per request."""
+    rss_start_mb: float = 0.0
+    rss_end_mb: float = 0.0
+
+    @property
+    def errors(self) -> int:
+        loads = [*self.plain.values(), *self.streamed.values(), *self.features.values()]
+        return sum(load.errors for load in loads)
+
+
+def markdown(results: Results) -> str:
+    return "\n".join(
+        [
+            "# Overhead",
+            "",
+            "Written by `python -m benchmarks.overhead`; docs/benchmarks.md says what each figure means.",
+            "",
+            f"{results.machine} Load: {generator_name()}, {results.seconds:g} s per figure.",
+            "",
+            *_goals(results),
+            "## Not streamed: a 700-byte answer",
+            "",
+            *_loads(results.plain),
+            "## Streamed: 53 events, about 10 kB",
+            "",
+            *_loads(results.streamed),
+            "## Added latency, one connection",
+            "",
+            *_latency(results),
+            "## Events relayed, 256 streams",
+            "",
+            *_relays(results),
+            *_own_costs(results),
+        ]
+    )
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    ruler = ["---"] + ["---:"] * (len(header) - 1)
+    return [*("| " + " | ".join(cells) + " |" for cells in (header, ruler, *rows)), ""]
+
+
+def _goals(results: Results) -> Iterator[str]:
+    if results.bare is None:
+        return
+    bare = results.bare.requests_per_s
+    goal = GOAL_REQUESTS_PER_S * bare / GOAL_AT_BARE
+    yield f"Bare uvicorn on this machine, 32 connections: **{bare:,.0f} requests/s**."
+    yield ""
+    found = results.plain.get(("gateway", 32))
+    if found is None:
+        return
+    added = results.added_plain["gateway"].p50_ms
+    events = results.burst["gateway"].events_per_core_s
+    rows = [
+        ("requests/s on one core, 32 connections", f"{found.requests_per_s:,.0f}", f"{goal:,.0f}",
+         _met(found.requests_per_s >= goal)),
+        ("added p50, one connection", f"{added:.3f} ms", f"{GOAL_ADDED_P50_MS} ms",
+         _met(added <= GOAL_ADDED_P50_MS)),
+        ("events relayed per core second", f"{events:,.0f}", f"{GOAL_EVENTS_PER_S:,}",
+         _met(events >= GOAL_EVENTS_PER_S)),
+    ]  # fmt: skip
+    yield f"The goal of {GOAL_REQUESTS_PER_S:,} requests/s holds where bare uvicorn does {GOAL_AT_BARE:,}:"
+    yield "it is scaled to this machine."
+    yield ""
+    yield from table(("goal", "measured", "wanted", ""), rows)
+
+
+def _met(met: bool) -> str:
+    return "met" if met else "missed"
+
+
+def _loads(loads: Mapping[tuple[str, int], Load]) -> list[str]:
+    rows = [
+        (
+            f"{name}, {connections} connections",
+            f"{load.requests_per_s:,.0f}",
+            f"{load.p50_ms:.2f}",
+            f"{load.p99_ms:.2f}",
+            f"{load.server_core_used:.0%}",
+            str(load.errors),
+        )
+        for (name, connections), load in loads.items()
+    ]
+    return table(("", "requests/s", "p50 ms", "p99 ms", "of its core", "errors"), rows)
+
+
+def _latency(results: Results) -> list[str]:
+    rows = [
+        (f"{name}, {kind}", f"{added.p50_ms:.3f}", f"{added.p99_ms:.3f}")
+        for kind, by_name in (("not streamed", results.added_plain), ("streamed", results.added_streamed))
+        for name, added in by_name.items()
+    ]
+    return table(("", "added p50 ms", "added p99 ms"), rows)
+
+
+def _relays(results: Results) -> list[str]:
+    rows = [
+        (
+            f"{name}, {kind}",
+            f"{found.events_per_s:,.0f}",
+            f"{found.events_per_core_s:,.0f}",
+            f"{found.cpu_us:.1f}",
+        )
+        for kind, by_name in (("one per read", results.paced), ("as fast as they come", results.burst))
+        for name, found in by_name.items()
+    ]
+    return table(("", "events/s", "per core second", "CPU µs each"), rows)
+
+
+def _own_costs(results: Results) -> Iterator[str]:
+    if not results.features:
+        return
+    yield "## What each feature costs, 32 connections"
+    yield ""
+    full = next(iter(results.features.values())).requests_per_s
+    rows = [
+        (
+            name,
+            f"{load.requests_per_s:,.0f}",
+            f"{1e6 / full - 1e6 / load.requests_per_s:+.1f}",
+            str(load.errors),
+        )
+        for name, load in results.features.items()
+    ]
+    yield from table(("", "requests/s", "µs saved per request", "errors"), rows)
+    yield "## What each stage costs, in the process, alone"
+    yield ""
+    yield from table(("", "µs"), [(name, f"{us:.1f}") for name, us in results.stages.items()])
+    yield "## Memory of the gateway"
+    yield ""
+    yield f"{results.rss_start_mb:.0f} MB resident at start, {results.rss_end_mb:.0f} MB after all this."
+    yield ""

@@ -1,0 +1,253 @@
+"""What each stage of the road costs, called by itself in a loop: microseconds, no sockets.
+
+The last row is the whole road from the parsed HTTP request to the last byte handed to the server, with an
+upstream that answers at once: what remains of a request's cost is the server, the transport and the kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks.gateway_config import KEY, gateway_config
+from benchmarks.overhead.payload import answer, events, request
+from cache.partition import Scope, request_keys
+from gateway.answering import answer_headers
+from gateway.api.chat import CHAT
+from gateway.api.read import read_call
+from gateway.app import App
+from gateway.asgi import Client
+from gateway.call import Api, Call
+from gateway.config_file import load
+from gateway.exchange import Exchange, Tried
+from gateway.journey import Journey
+from gateway.rewrite import upstream_body
+from gateway.runtime import Runtime
+from gateway.services import Services
+from gateway.settle import settle
+from gateway.streams import StreamRelay
+from gateway.transport.base import Header, Origin, Timeouts
+from metering.outcome import Outcome
+from router.decision import RouteRequest
+from router.features import estimate_prompt_tokens, needs
+
+LOOPS = 2000
+AUTHORIZATION = f"Bearer {KEY}".encode()
+_HTTP = request("/v1/chat/completions", "auto", stream=False)
+_BEFORE, _, _AFTER = _HTTP.partition(b"\r\n\r\n")[2].partition(b"@" * 12)
+
+
+def _body(number: int) -> bytes:
+    return b"%b%012d%b" % (_BEFORE, number, _AFTER)
+
+
+class Answered:
+    """A whole reply."""
+
+    status = 200
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.headers: Sequence[Header] = [(b"content-type", b"application/json")]
+
+    def header(self, name: bytes) -> bytes | None:
+        return None
+
+    async def read(self, limit_bytes: int) -> bytes:
+        return self._body
+
+    async def chunk(self) -> bytes:
+        return b""
+
+    def abort(self) -> None: ...
+
+
+class InstantTransport:
+    """Answers at once, without a network."""
+
+    def __init__(self) -> None:
+        self._reply = Answered(answer())
+
+    async def send(
+        self,
+        origin: Origin,
+        method: bytes,
+        target: bytes,
+        headers: Sequence[Header],
+        body: bytes,
+        timeouts: Timeouts,
+        *,
+        fresh: bool = False,
+    ) -> Answered:
+        return self._reply
+
+    async def aclose(self) -> None: ...
+
+
+def measure_stages() -> dict[str, float]:
+    """Microseconds by stage."""
+    with tempfile.TemporaryDirectory(prefix="weir-stages-") as folder:
+        return asyncio.run(_measure(Path(folder)))
+
+
+async def _measure(folder: Path) -> dict[str, float]:
+    path = folder / "weir.yaml"
+    path.write_bytes(orjson.dumps(gateway_config(folder, "http://127.0.0.1:1/v1", "http://127.0.0.1:2/v1")))
+    log_fd = os.open(folder / "log", os.O_WRONLY | os.O_CREAT)
+    runtime = Runtime(load(path, os.environ), log_fd=log_fd)
+    await runtime.start()
+    try:
+        return {**_stages(runtime.services), "the whole road, no network": await _whole(runtime)}
+    finally:
+        await runtime.stop()
+        os.close(log_fd)
+
+
+def _scope(body: bytes) -> dict[str, Any]:
+    headers = [
+        (b"host", b"127.0.0.1"),
+        (b"authorization", AUTHORIZATION),
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+    ]
+    return {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": headers}
+
+
+def _client(body: bytes) -> Client:
+    async def never(message: object = None) -> Any:
+        raise AssertionError("no stage that is measured alone receives or sends")
+
+    return Client(_scope(body), never, never)
+
+
+def _stages(services: Services) -> dict[str, float]:
+    snapshot, body = services.live.snapshot, _body(0)
+    client = _client(body)
+    call = _read(client, body)
+    caller = services.identify(AUTHORIZATION, None)
+    journey = Journey.begin(services.clock, Api.CHAT)
+    journey.caller, journey.call = caller, call
+    exchange = Exchange(services, client, snapshot, caller, call, journey)
+    scope = Scope(tenant=caller.tenant, project=None, key=None)
+    decision = journey.decision = services.router.decide(_route_request(call), snapshot.routes["auto"])
+    candidate = journey.served = decision.choices[0].candidate
+    served = snapshot.served[candidate.model, candidate.backend]
+    target = services.fleet.pick(candidate.backend)
+    assert target is not None
+    answer_bytes = answer()
+    usage = served.adapter.usage(orjson.loads(answer_bytes))
+
+    def metered() -> None:
+        tried = Tried(exchange, decision, candidate, served, target, 1, journey.started_s, 0.0)
+        settle(tried, Outcome.COMPLETED, usage=usage)
+
+    def keyed() -> None:
+        partition, entry = request_keys(services.cache_secret, scope, "chat.completions", "auto", call.fields)
+        services.cache.get(partition, entry, journey.started_us)
+
+    def counted() -> None:
+        tenant = caller.tenant
+        services.metrics.request("chat.completions", "auto", tenant, Outcome.COMPLETED, 200, 0.1, 1e-4)
+        services.metrics.route(decision.route, candidate.tier, decision.reason)
+
+    stream = events()
+    stages: dict[str, Callable[[], object]] = {
+        "begin: id and clocks": lambda: Journey.begin(services.clock, Api.CHAT),
+        "identify the key": lambda: services.identify(AUTHORIZATION, None),
+        "parse and check the request": lambda: _read(client, body),
+        "cache: keys and a lookup that misses": keyed,
+        "route": lambda: services.router.decide(_route_request(call), snapshot.routes["auto"]),
+        "rewrite the body for the upstream": lambda: upstream_body(
+            call.body, call.fields, model=served.upstream_model, ask_usage=False
+        ),
+        "read the answer and its usage": lambda: served.adapter.usage(orjson.loads(answer_bytes)),
+        "settle: price, event, ledger queue, metrics": metered,
+        "metrics of the request": counted,
+        "answer headers": lambda: answer_headers(journey, stream=False, cost_nanos=1),
+        "log line": lambda: orjson.dumps(journey.line()),
+    }
+    found = {name: _us(stage) for name, stage in stages.items()}
+    found["stream: check one event"] = _us(lambda: _relay(stream)) / len(stream)
+    return found
+
+
+def _read(client: Client, body: bytes) -> Call:
+    return read_call(
+        CHAT,
+        client,
+        body,
+        request_id="req_benchmark",
+        max_depth=100,
+        now_s=0.0,
+        now_us=0,
+        no_cache=False,
+        no_store=False,
+    )
+
+
+def _route_request(call: Call) -> RouteRequest:
+    return RouteRequest(
+        api=call.api.value,
+        fields=call.fields,
+        prompt_tokens=estimate_prompt_tokens(call.fields, call.api.value),
+        needs=needs(call.fields, call.api.value),
+        tenant="bench",
+        project="speed",
+        tags={},
+    )
+
+
+def _relay(stream: list[bytes]) -> None:
+    relay = StreamRelay(Api.CHAT, hide_usage=False, cost_usd=lambda payload: 0.001)
+    for event in stream:
+        relay.feed(event)
+
+
+def _us(stage: Callable[[], object]) -> float:
+    """The best of five, each the mean of many calls: what else the machine does only ever adds."""
+    best = float("inf")
+    for _ in range(5):
+        began = time.perf_counter()
+        for _ in range(LOOPS // 5):
+            stage()
+        best = min(best, (time.perf_counter() - began) / (LOOPS // 5))
+    return best * 1e6
+
+
+async def _whole(runtime: Runtime) -> float:
+    services = dataclasses.replace(runtime.services, transport=InstantTransport())
+
+    def no_management() -> Any:
+        raise AssertionError("not asked for here")
+
+    app, best, number = App(services, no_management), float("inf"), 0
+    for _ in range(5):
+        began = time.perf_counter()
+        for _ in range(LOOPS // 5):
+            number += 1
+            await _one(app, _body(number))
+        best = min(best, (time.perf_counter() - began) / (LOOPS // 5))
+        await asyncio.sleep(0.2)  # the writers of log and ledger catch up outside the clock
+    return best * 1e6
+
+
+async def _one(app: App, body: bytes) -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    statuses: list[int] = []
+
+    async def send(message: Any) -> None:
+        if "status" in message:
+            statuses.append(message["status"])
+
+    await app(_scope(body), receive, send)
+    assert statuses == [200], statuses
