@@ -19,6 +19,7 @@ class Entry:
 
     id: str
     """Shown to the client in the hit header, for purging."""
+    tenant: str
     body: bytes
     """The non-streamed JSON answer."""
     served_model: str

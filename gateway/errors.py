@@ -106,12 +106,13 @@ class UpstreamTimeout(UpstreamError):
 class UpstreamRejected(UpstreamError):
     """The backend judged the request itself and refused it; its status and its words are passed on."""
 
-    type, code = "invalid_request_error", None
+    type, code = "invalid_request_error", "upstream_rejected"
 
     def __init__(
         self, message: str, *, status: int, error_type: str, param: str | None, code: str | None
     ) -> None:
-        super().__init__(message, param=param, code=code)
+        super().__init__(message, param=param)
+        self.error_code = code
         self._status = status
         self._type = error_type
 

@@ -1,0 +1,120 @@
+"""The ASGI application: one table of routes, and the exchange's last resort."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import orjson
+
+from gateway.api import health, models
+from gateway.api.chat import CHAT
+from gateway.api.completions import COMPLETIONS
+from gateway.api.embeddings import EMBEDDINGS
+from gateway.api.read import Resource
+from gateway.asgi import Client, Receive, Scope, Send
+from gateway.errors import GatewayError, NotFound, WrongMethod
+from gateway.ids import ulid
+from gateway.pipeline import infer
+from gateway.services import Services
+from gateway.version import __version__
+
+Handler = Callable[[Services, Client], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MANAGEMENT = ("/admin", "/docs", "/openapi.json")
+
+
+def routes() -> dict[str, dict[str, Handler]]:
+    """Path -> method -> handler. Every OpenAI path is served with and without /v1."""
+    table: dict[str, dict[str, Handler]] = {
+        "/": {"GET": _welcome},
+        "/health": {"GET": health.live},
+        "/health/live": {"GET": health.live},
+        "/health/ready": {"GET": health.ready},
+        "/health/readiness": {"GET": health.ready},
+        "/metrics": {"GET": health.metrics},
+    }
+    for resource in (CHAT, COMPLETIONS, EMBEDDINGS):
+        table[resource.path] = table["/v1" + resource.path] = {"POST": _inference(resource)}
+    table["/models"] = table["/v1/models"] = {"GET": models.list_models}
+    return table
+
+
+def _inference(resource: Resource) -> Handler:
+    async def handle(services: Services, client: Client) -> None:
+        await infer(services, client, resource)
+
+    return handle
+
+
+class App:
+    """Bare ASGI: the hot path pays for no framework. `management` is asked for on its first use, since the
+    framework behind it costs a second of start-up."""
+
+    def __init__(self, services: Services, management: Callable[[], AsgiApp]) -> None:
+        self._services = services
+        self._routes = routes()
+        self._make_management = management
+        self._management: AsgiApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise ValueError(f"Weir speaks HTTP only, not {scope['type']}")
+        path: str = scope["path"]
+        methods = self._routes.get(path)
+        if methods is not None:
+            handler = methods.get(scope["method"])
+            if handler is not None:
+                return await self._handle(handler, Client(scope, receive, send))
+        if path.startswith(MANAGEMENT):
+            return await self._managed(scope, receive, send)
+        await self._handle(_elsewhere(methods, path, scope["method"]), Client(scope, receive, send))
+
+    async def _handle(self, handler: Handler, client: Client) -> None:
+        """Inference answers its own errors; this is for everything else."""
+        try:
+            await handler(self._services, client)
+        except GatewayError as error:
+            request_id = ("req_" + ulid(self._services.clock.wall_ns())).encode()
+            headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id), *error.headers]
+            await client.answer(error.http_status, headers, error.body())
+
+    async def _managed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._management is None:
+            self._management = self._make_management()
+        await self._management(scope, receive, send)
+
+
+def _elsewhere(methods: Mapping[str, Handler] | None, path: str, method: str) -> Handler:
+    """What answers where the table has nothing."""
+    name = _model_name(path)
+    if name is not None and method == "GET":
+
+        async def retrieve(services: Services, client: Client) -> None:
+            await models.retrieve_model(services, client, name)
+
+        return retrieve
+    allowed = "GET" if name is not None else ", ".join(methods or ())
+
+    async def refuse(services: Services, client: Client) -> None:
+        if allowed:
+            raise WrongMethod(
+                f"{path[:200]} does not take {method}; it takes {allowed}.",
+                headers=((b"allow", allowed.encode()),),
+            )
+        raise NotFound(f"There is nothing at {path[:200]!r}.", code="unknown_path")
+
+    return refuse
+
+
+def _model_name(path: str) -> str | None:
+    """Model names may hold slashes."""
+    for prefix in ("/v1/models/", "/models/"):
+        if path.startswith(prefix) and len(path) > len(prefix):
+            return path[len(prefix) :]
+    return None
+
+
+async def _welcome(services: Services, client: Client) -> None:
+    body = {"name": "weir", "version": __version__, "openai_base_url": "/v1", "management": "/docs"}
+    await client.answer(200, ((b"content-type", b"application/json"),), orjson.dumps(body))

@@ -1,0 +1,125 @@
+"""One HTTP exchange with a client: its body, its headers, its answer, and the moment it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from gateway.errors import BadRequest, BodyTooLarge
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+WATCH_AFTER_S = 0.02
+"""A call shorter than this is over before an abort could save anything: only longer ones pay for a task
+that waits for the client to leave."""
+
+
+class ClientLeft(Exception):
+    """The client closed its connection before its body was whole."""
+
+
+class Client:
+    """The asking side of one request. Used by one task; `gone` turns true once, when the client leaves."""
+
+    __slots__ = ("_owner", "_receive", "_send", "_timer", "_watcher", "gone", "headers", "scope", "started")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.headers: list[Header] = scope["headers"]
+        self.gone = False
+        self.started = False
+        self._receive = receive
+        self._send = send
+        self._owner: asyncio.Task[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of that (lower-case) name."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+    async def body(self, limit_bytes: int) -> bytes:
+        """The whole body. Raises BodyTooLarge as soon as that is known, ClientLeft if it never ends."""
+        declared = self.header(b"content-length")
+        if declared is not None and declared.isdigit() and int(declared) > limit_bytes:
+            raise _too_large(limit_bytes)
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            return _within(message.get("body", b""), limit_bytes)
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            if message["type"] == "http.disconnect":
+                self.gone = True
+                raise ClientLeft
+            piece = message.get("body", b"")
+            size += len(piece)
+            if size > limit_bytes:
+                raise _too_large(limit_bytes)
+            pieces.append(piece)
+            if not message.get("more_body"):
+                return b"".join(pieces)
+            message = await self._receive()
+
+    async def answer(self, status: int, headers: Iterable[Header], body: bytes) -> None:
+        """A whole answer."""
+        self.started = True
+        all_headers = [*headers, (b"content-length", b"%d" % len(body))]
+        await self._send({"type": "http.response.start", "status": status, "headers": all_headers})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def start(self, status: int, headers: Iterable[Header]) -> None:
+        """The head of an answer that follows in pieces."""
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": list(headers)})
+
+    async def send(self, piece: bytes) -> None:
+        """One more piece; waits while the client reads slowly."""
+        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    async def finish(self, piece: bytes = b"") -> None:
+        await self._send({"type": "http.response.body", "body": piece})
+
+    def watch(self) -> None:
+        """From now on, the client's leaving sets `gone` and cancels the calling task."""
+        self._owner = asyncio.current_task()
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start_watching)
+
+    def unwatch(self) -> None:
+        """After this the client's leaving no longer cancels anybody."""
+        self._owner = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def _start_watching(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._wait_for_leaving())
+
+    async def _wait_for_leaving(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if self._owner is not None:
+            self.gone = True
+            self._owner.cancel()
+
+
+def _within(body: bytes, limit_bytes: int) -> bytes:
+    if len(body) > limit_bytes:
+        raise _too_large(limit_bytes)
+    return body
+
+
+def _too_large(limit_bytes: int) -> BadRequest:
+    return BodyTooLarge(
+        f"The request body is larger than this gateway accepts ({limit_bytes} bytes; server.max_body).",
+        headers=((b"connection", b"close"),),
+    )

@@ -1,0 +1,349 @@
+"""One upstream attempt: sent, judged, delivered, settled. Its end is exactly one event.
+
+The upstream's first byte decides. Until then a failure raises `AttemptFailed` and the pipeline may try again;
+after it the answer can only be finished, or broken off with an error that the client can see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from gateway.answering import answer_headers
+from gateway.api import embeddings
+from gateway.attempts import Verdict, judge, parse_retry_after
+from gateway.call import Api
+from gateway.errors import (
+    GatewayError,
+    UpstreamError,
+    UpstreamTimeout,
+    error_event,
+)
+from gateway.exchange import Tried
+from gateway.keeping import Place, keep
+from gateway.rewrite import upstream_body
+from gateway.settle import money_of, settle, settle_later
+from gateway.streams import MalformedStream, StreamRelay, UpstreamSaidError, folded_answer
+from gateway.transport.base import (
+    FirstByteTimeout,
+    IdleTimeout,
+    Reply,
+    TotalTimeout,
+    TransportError,
+)
+from gateway.upstream_errors import failure_code, rejected, status_error
+from metering.outcome import Outcome
+from metering.usage import TokenUsage
+
+MAX_ERROR_BYTES = 100_000
+"""Of an upstream's error answer; more is not read."""
+
+
+class AttemptFailed(Exception):
+    """The attempt is settled; `error` is what the client would see if nothing else is tried."""
+
+    def __init__(self, error: GatewayError, verdict: Verdict, retry_after_s: float | None = None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.verdict = verdict
+        self.retry_after_s = retry_after_s
+
+
+class Attempt:
+    """Everything one attempt touches, so that its steps read as sentences."""
+
+    __slots__ = ("_call", "_client", "_journey", "_place", "_services", "_tried")
+
+    def __init__(self, tried: Tried, place: Place | None) -> None:
+        """A whole answer is kept at `place`, if there is one."""
+        exchange = tried.exchange
+        self._services = exchange.services
+        self._client = exchange.client
+        self._journey = exchange.journey
+        self._call = exchange.call
+        self._tried = tried
+        self._place = place
+
+    async def run(self) -> None:
+        """Returns when the client has its answer, whole or broken off. Raises AttemptFailed before that, and
+        UpstreamError where a non-streamed answer broke off."""
+        target = self._tried.target
+        target.in_flight += 1
+        try:
+            await self._send_and_deliver()
+        except TransportError as failure:
+            target.breaker.failed()
+            raise self._no_answer(failure) from failure
+        except asyncio.CancelledError:
+            target.breaker.released()
+            if not self._tried.settled:
+                self._left(output="")
+            raise
+        finally:
+            target.in_flight -= 1
+
+    async def _send_and_deliver(self) -> None:
+        reply = await self._send()
+        try:
+            verdict = judge(reply.status)
+            if verdict is not Verdict.ANSWER:
+                raise await self._refused(reply, verdict)
+            if self._call.stream:
+                await self._deliver_stream(reply)
+            else:
+                await self._deliver_whole(reply)
+        finally:
+            reply.abort()
+
+    # ------------------------------------------------------------------ send
+
+    async def _send(self) -> Reply:
+        tried, call = self._tried, self._call
+        fields: Mapping[str, Any] = call.fields
+        target = tried.target
+        if call.api is Api.EMBEDDINGS and tried.served.token_ids != "engine":
+            fields = await embeddings.engine_fields(fields, tried.served.token_ids)
+            body = orjson.dumps({**fields, "model": tried.served.upstream_model})
+        else:
+            body = upstream_body(call.body, fields, model=tried.served.upstream_model, ask_usage=call.stream)
+        clock = self._services.clock
+        from_s = clock.monotonic()
+        try:
+            reply = await self._services.transport.send(
+                target.origin,
+                b"POST",
+                target.base_path + target.adapter.target(call.api).encode(),
+                target.headers,
+                body,
+                target.timeouts,
+                fresh=tried.number > 1,
+            )
+        finally:
+            now_s = clock.monotonic()
+            self._journey.waited_s += now_s - from_s
+        tried.first_byte_s = now_s
+        tried.status = reply.status
+        return reply
+
+    # ------------------------------------------------------------------ deliver
+
+    async def _deliver_whole(self, reply: Reply) -> None:
+        from_s = self._services.clock.monotonic()
+        try:
+            body = await reply.read(self._tried.exchange.snapshot.settings.server.max_answer)
+        except TransportError as failure:
+            self._tried.target.breaker.failed()
+            raise self._broken_whole(failure) from failure
+        finally:
+            self._journey.waited_s += self._services.clock.monotonic() - from_s
+        try:
+            payload = orjson.loads(body)
+            usage = self._usage(payload)
+        except (orjson.JSONDecodeError, AttributeError) as wrong:
+            self._tried.target.breaker.failed()
+            raise self._broken_whole(MalformedStream("the answer is not a JSON object")) from wrong
+        self._tried.target.breaker.succeeded()
+        self._client.unwatch()
+        await self._give_whole(body, payload, usage)
+
+    async def _give_whole(self, body: bytes, payload: dict[str, Any], usage: TokenUsage | None) -> None:
+        call, journey = self._call, self._journey
+        if call.api is Api.EMBEDDINGS and self._tried.served.token_ids != "engine":
+            body = orjson.dumps(embeddings.as_asked(payload, call.fields.get("encoding_format")))
+        if usage is None:
+            output = "".join(_texts(payload))
+            settle_later(self._tried, Outcome.COMPLETED, error="", output=output)
+            cost_nanos = None
+        else:
+            cost_nanos = settle(self._tried, Outcome.COMPLETED, usage=usage).cost_nanos
+        if self._place is not None:
+            keep(self._tried, self._place, body, payload, usage)
+        journey.status = self._tried.status
+        await self._client.answer(
+            self._tried.status, answer_headers(journey, stream=False, cost_nanos=cost_nanos), body
+        )
+
+    async def _deliver_stream(self, reply: Reply) -> None:
+        relay = StreamRelay(self._call.api, hide_usage=not self._call.wants_usage, cost_usd=self._cost_usd)
+        first = await self._first_events(reply, relay)
+        try:
+            await self._relay(reply, relay, first)
+        except asyncio.CancelledError:
+            if not self._tried.settled:
+                self._left(output=relay.fold.text, fold_usage=self._usage(relay.fold.usage_payload or {}))
+            raise
+        except (TransportError, MalformedStream) as failure:
+            await self._broken_stream(relay, failure)
+        else:
+            self._stream_ended(relay)
+            await self._client.finish()
+
+    async def _first_events(self, reply: Reply, relay: StreamRelay) -> bytes:
+        """Until something can be shown, nothing is: a stream that fails here may still be retried."""
+        clock = self._services.clock
+        try:
+            while True:
+                from_s = clock.monotonic()
+                chunk = await reply.chunk()
+                self._journey.waited_s += clock.monotonic() - from_s
+                if not chunk:
+                    relay.finish()
+                    return b""
+                if out := relay.feed(chunk):
+                    self._tried.first_byte_s = clock.monotonic()
+                    return out
+        except UpstreamSaidError as said:
+            raise self._failed_early(rejected(502, said.payload), "upstream_error_event") from None
+        except MalformedStream as wrong:
+            error = UpstreamError(f"The backend answered with a malformed stream: {wrong}.")
+            raise self._failed_early(error, "malformed_stream") from wrong
+
+    async def _relay(self, reply: Reply, relay: StreamRelay, first: bytes) -> None:
+        client, journey, monotonic = self._client, self._journey, self._services.clock.monotonic
+        journey.status = self._tried.status
+        await client.start(self._tried.status, answer_headers(journey, stream=True))
+        if first:
+            await client.send(first)
+        feed, next_chunk, send = relay.feed, reply.chunk, client.send
+        while True:
+            from_s = monotonic()
+            chunk = await next_chunk()
+            if not chunk:
+                journey.waited_s += monotonic() - from_s
+                relay.finish()
+                return
+            out = feed(chunk)
+            if out:
+                await send(out)
+            # The relay's own microseconds count as waiting: they overlap with the upstream's next token.
+            journey.waited_s += monotonic() - from_s
+
+    def _stream_ended(self, relay: StreamRelay) -> None:
+        fold = relay.fold
+        self._client.unwatch()
+        outcome = Outcome.UPSTREAM_CUT if fold.failed else Outcome.COMPLETED
+        error = "upstream_error_event" if fold.failed else ""
+        if fold.failed:
+            self._tried.target.breaker.failed()
+        else:
+            self._tried.target.breaker.succeeded()
+        usage = self._usage(fold.usage_payload or {})
+        if usage is None:
+            settle_later(self._tried, outcome, error=error, output=fold.text)
+        else:
+            settle(self._tried, outcome, error=error, usage=usage)
+        if self._place is not None and (answer := folded_answer(self._call.api, fold)) is not None:
+            keep(self._tried, self._place, answer, orjson.loads(answer), usage)
+
+    # ------------------------------------------------------------------ fail
+
+    def _left(self, *, output: str, fold_usage: TokenUsage | None = None) -> None:
+        """The client has gone, or the gateway must stop: what was produced is metered."""
+        outcome = Outcome.CLIENT_GONE if self._client.gone else Outcome.INTERRUPTED
+        if fold_usage is not None:
+            settle(self._tried, outcome, error=outcome.value, usage=fold_usage)
+        elif output:
+            settle_later(self._tried, outcome, error=outcome.value, output=output)
+        else:
+            settle(self._tried, outcome, error=outcome.value)
+
+    def _no_answer(self, failure: TransportError) -> AttemptFailed:
+        """Nothing came back."""
+        timeout = isinstance(failure, (FirstByteTimeout, TotalTimeout))
+        code = failure_code(failure)
+        where = self._tried.target.backend
+        if timeout:
+            error: GatewayError = UpstreamTimeout(f"The backend {where} did not answer in time.", code=code)
+        else:
+            error = UpstreamError(f"The backend {where} could not be reached or gave no answer.", code=code)
+        settle(
+            self._tried,
+            Outcome.UPSTREAM_TIMEOUT if timeout else Outcome.UPSTREAM_FAILED,
+            error=code,
+        )
+        return AttemptFailed(error, Verdict.FALL_BACK if timeout else Verdict.RETRY)
+
+    async def _refused(self, reply: Reply, verdict: Verdict) -> AttemptFailed:
+        """A status that is no success."""
+        body = await reply.read(MAX_ERROR_BYTES)
+        status, breaker = reply.status, self._tried.target.breaker
+        if status >= 500:
+            breaker.failed()
+        else:
+            breaker.succeeded()
+        outcome = Outcome.UPSTREAM_REFUSED if verdict is Verdict.PASS_ON else Outcome.UPSTREAM_FAILED
+        settle(self._tried, outcome, error=f"status_{status}")
+        return AttemptFailed(
+            status_error(self._tried.target.backend, status, body, verdict),
+            verdict,
+            parse_retry_after(
+                reply.header(b"retry-after"),
+                reply.header(b"retry-after-ms"),
+                self._services.clock.wall_ns() / 1e9,
+            ),
+        )
+
+    def _failed_early(self, error: GatewayError, code: str) -> AttemptFailed:
+        self._tried.target.breaker.failed()
+        settle(self._tried, Outcome.UPSTREAM_FAILED, error=code)
+        return AttemptFailed(error, Verdict.RETRY)
+
+    def _broken_whole(self, failure: Exception) -> GatewayError:
+        """A non-streamed answer broke off: nothing has been shown, but the work may have been done."""
+        timeout = isinstance(failure, (IdleTimeout, TotalTimeout))
+        code = failure_code(failure)
+        outcome = Outcome.UPSTREAM_TIMEOUT if timeout else Outcome.UPSTREAM_CUT
+        settle(self._tried, outcome, error=code)
+        kind = UpstreamTimeout if timeout else UpstreamError
+        return kind(f"The answer of the backend {self._tried.target.backend} broke off ({code}).", code=code)
+
+    async def _broken_stream(self, relay: StreamRelay, failure: Exception) -> None:
+        """The client has part of the answer; it is told that the rest will not come."""
+        self._tried.target.breaker.failed()
+        self._client.unwatch()
+        timeout = isinstance(failure, (IdleTimeout, TotalTimeout))
+        outcome = Outcome.UPSTREAM_TIMEOUT if timeout else Outcome.UPSTREAM_CUT
+        code = failure_code(failure)
+        usage = self._usage(relay.fold.usage_payload or {})
+        if usage is not None:
+            settle(self._tried, outcome, error=code, usage=usage)
+        else:
+            settle_later(self._tried, outcome, error=code, output=relay.fold.text)
+        kind = UpstreamTimeout if timeout else UpstreamError
+        where = self._tried.target.backend
+        await self._client.finish(
+            error_event(kind(f"The answer of the backend {where} broke off ({code}).", code=code))
+        )
+
+    # ------------------------------------------------------------------ measure
+
+    def _usage(self, payload: Mapping[str, Any]) -> TokenUsage | None:
+        """None where the upstream reports none, or reports what does not add up."""
+        try:
+            return self._tried.served.adapter.usage(payload)
+        except ValueError as nonsense:
+            self._journey.extra["usage_problem"] = str(nonsense)
+            return None
+
+    def _cost_usd(self, payload: Mapping[str, Any]) -> float | None:
+        usage = self._usage(payload)
+        if usage is None:
+            return None
+        nanos = money_of(self._tried, usage).cost_nanos
+        return None if nanos is None else nanos / 1e9
+
+
+def _texts(payload: Mapping[str, Any]) -> list[str]:
+    """What an answer says, for counting its tokens."""
+    said: list[str] = []
+    for choice in payload.get("choices") or ():
+        message = choice.get("message") or {}
+        for text in (choice.get("text"), message.get("content"), message.get("reasoning_content")):
+            if isinstance(text, str):
+                said.append(text)
+        if message.get("tool_calls"):
+            said.append(orjson.dumps(message["tool_calls"]).decode())
+    return said

@@ -1,0 +1,41 @@
+"""One understood request: who asks what, under which configuration, on which road."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.asgi import Client
+from gateway.backends.fleet import Target
+from gateway.call import Call
+from gateway.journey import Journey
+from gateway.services import Services
+from gateway.snapshot import Served, Snapshot
+from gateway.tenants import Caller
+from router.decision import Candidate, Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    services: Services
+    client: Client
+    snapshot: Snapshot
+    caller: Caller
+    call: Call
+    journey: Journey
+
+
+@dataclass(slots=True)
+class Tried:
+    """One upstream attempt under way. Ends in exactly one settlement."""
+
+    exchange: Exchange
+    decision: Decision
+    candidate: Candidate
+    served: Served
+    target: Target
+    number: int
+    began_s: float
+    waited_before_s: float
+    first_byte_s: float | None = None
+    status: int = 0
+    settled: bool = False

@@ -1,0 +1,102 @@
+"""What is known of one request so far: the source of its one log line and its metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.call import Api, Call
+from gateway.clock import Clock
+from gateway.errors import GatewayError
+from gateway.ids import ulid
+from gateway.tenants import Caller
+from metering.event import Event
+from metering.outcome import Outcome
+from router.decision import Candidate, Decision
+
+
+@dataclass(slots=True)
+class Journey:
+    clock: Clock
+    api: Api
+    request_id: str
+    started_s: float
+    started_us: int
+    caller: Caller | None = None
+    call: Call | None = None
+    decision: Decision | None = None
+    served: Candidate | None = None
+    stand_in: bool = False
+    event: Event | None = None
+    """Of the attempt, or the cache hit, that answered."""
+    cache_status: str = "bypass"
+    attempts: int = 0
+    waited_s: float = 0.0
+    """For upstreams and for the client: what is not the gateway's own doing."""
+    outcome: Outcome = Outcome.REJECTED
+    status: int = 0
+    error: str = ""
+    message: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, clock: Clock, api: Api) -> Journey:
+        wall_ns = clock.wall_ns()
+        return cls(clock, api, "req_" + ulid(wall_ns), clock.monotonic(), wall_ns // 1000)
+
+    def now_us(self) -> int:
+        """UTC microseconds, advancing with the monotonic clock from the request's start."""
+        return self.started_us + int((self.clock.monotonic() - self.started_s) * 1e6)
+
+    def overhead_s(self) -> float:
+        return max(0.0, self.clock.monotonic() - self.started_s - self.waited_s)
+
+    def ended(self, outcome: Outcome, status: int) -> None:
+        self.outcome, self.status = outcome, status
+
+    def refused(self, error: GatewayError) -> None:
+        """Ends the journey with that error, unless an attempt has already said how it ended."""
+        self.status = error.http_status
+        self.error = self.error or error.error_code or ""
+        self.message = error.message
+
+    def line(self) -> dict[str, Any]:
+        """The log line. Names and numbers only: no prompt, no answer, no key."""
+        caller, call, event = self.caller, self.call, self.event
+        total_s = self.clock.monotonic() - self.started_s
+        line: dict[str, Any] = {
+            "at_us": self.started_us,
+            "event": "request",
+            "request_id": self.request_id,
+            "api": self.api.value,
+            "tenant": caller.tenant if caller else "",
+            "project": caller.project if caller else "",
+            "key": caller.key if caller else "",
+            "model": call.model[:128] if call else "",
+            "stream": call.stream if call else False,
+            "outcome": self.outcome.value,
+            "status": self.status,
+            "error": self.error,
+            "cache": self.cache_status,
+            "attempts": self.attempts,
+            "total_ms": round(total_s * 1000, 3),
+            "overhead_ms": round(max(0.0, total_s - self.waited_s) * 1000, 3),
+        }
+        if self.message:
+            line["message"] = self.message
+        if self.decision is not None:
+            line["reason"] = self.decision.reason
+        if self.served is not None:
+            line["served_model"] = self.served.model
+            line["tier"] = self.served.tier
+        if event is not None:
+            line["backend"] = event.backend
+            line["cost_nanos"] = event.cost_nanos
+            if event.usage is not None:
+                line["input_tokens"] = event.usage.input_total
+                line["output_tokens"] = event.usage.output
+                line["provenance"] = event.usage.provenance.value
+        if self.stand_in:
+            line["stand_in"] = True
+        line.update(self.extra)
+        return line

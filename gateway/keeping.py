@@ -1,0 +1,130 @@
+"""The cache's place on the road: where an answer is kept, serving one, keeping one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from cache.admission import cacheable_request, whole_answer
+from cache.partition import Scope, request_keys
+
+from cache.base import Entry, EntryKey, PartitionKey
+from gateway.answering import answer_headers
+from gateway.exchange import Exchange, Tried
+from gateway.ids import ulid
+from gateway.settle import Money, baseline_nanos, make_event, record
+from gateway.streams import replay
+from metering.event import Event
+from metering.outcome import Outcome
+from metering.usage import Provenance, TokenUsage
+from router.decision import Candidate, Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the answer to this request is, or would be, kept."""
+
+    partition: PartitionKey
+    entry: EntryKey
+    ttl_us: int
+    max_bytes: int
+
+
+def place_of(exchange: Exchange) -> Place | None:
+    """None where this request may neither be served from the cache nor be kept."""
+    call, caller = exchange.call, exchange.caller
+    settings = exchange.snapshot.settings.cache
+    if not settings.exact or call.no_store or cacheable_request(call.api.value, call.fields) is not None:
+        return None
+    scope = Scope(
+        tenant=caller.tenant,
+        project=caller.project if settings.share in ("project", "key") else None,
+        key=caller.key if settings.share == "key" else None,
+    )
+    secret = exchange.services.cache_secret
+    partition, entry = request_keys(secret, scope, call.api.value, call.model, call.fields)
+    return Place(partition, entry, int(settings.ttl * 1e6), settings.max_entry)
+
+
+def lookup(exchange: Exchange, place: Place | None) -> Entry | None:
+    if place is None or exchange.call.no_cache:
+        return None
+    journey, services = exchange.journey, exchange.services
+    found = services.cache.get(place.partition, place.entry, journey.started_us)
+    journey.cache_status = "miss" if found is None else "exact"
+    services.metrics.cache(journey.cache_status)
+    return found
+
+
+def keep(
+    tried: Tried, place: Place, body: bytes, answer: Mapping[str, Any], usage: TokenUsage | None
+) -> None:
+    """Stores a whole answer, once, in its non-streamed form."""
+    exchange = tried.exchange
+    if len(body) > place.max_bytes or whole_answer(exchange.call.api.value, answer) is not None:
+        return
+    now_us = exchange.journey.now_us()
+    entry = Entry(
+        id="hit_" + ulid(now_us * 1000),
+        tenant=exchange.caller.tenant,
+        body=body,
+        served_model=tried.candidate.model,
+        backend=tried.candidate.backend,
+        input_tokens=usage.input_total if usage else 0,
+        output_tokens=usage.output if usage else 0,
+        usage_known=usage is not None,
+        stored_us=now_us,
+        expires_us=now_us + place.ttl_us,
+        stand_in=tried.served.stand_in,
+    )
+    exchange.services.cache.put(place.partition, place.entry, entry)
+
+
+async def serve_kept(exchange: Exchange, entry: Entry) -> None:
+    """Answers from the cache, in the form that was asked for, and records the hit."""
+    journey, call, client = exchange.journey, exchange.call, exchange.client
+    route = call.model if call.model in exchange.snapshot.routes else ""
+    journey.served = Candidate(entry.served_model, entry.backend, "cache", None, frozenset(), None, None)
+    journey.decision = Decision(route=route, choices=(), reason="cache:exact", details={})
+    journey.stand_in = entry.stand_in
+    journey.event = _hit(exchange, entry, journey.served, route)
+    record(exchange.services, journey.event)
+    journey.ended(Outcome.CACHED, 200)
+    hit_id = (b"x-weir-cache-id", entry.id.encode())
+    if call.stream:
+        body = replay(call.api, orjson.loads(entry.body), wants_usage=call.wants_usage)
+        await client.start(200, [*answer_headers(journey, stream=True), hit_id])
+        await client.finish(body)
+    else:
+        await client.answer(200, [*answer_headers(journey, stream=False, cost_nanos=0), hit_id], entry.body)
+
+
+def _hit(exchange: Exchange, entry: Entry, candidate: Candidate, route: str) -> Event:
+    """A hit costs nothing; its baseline is what the kept answer's tokens would have cost, unrouted."""
+    journey = exchange.journey
+    usage = baseline = None
+    if entry.usage_known:
+        usage = TokenUsage(
+            input_uncached=entry.input_tokens, output=entry.output_tokens, provenance=Provenance.COUNTED
+        )
+        baseline = baseline_nanos(exchange, route, entry.served_model, entry.backend, usage)
+    total_us = journey.now_us() - journey.started_us
+    return make_event(
+        exchange,
+        candidate=candidate,
+        route=route,
+        reason="cache:exact",
+        attempt=0,
+        started_us=journey.started_us,
+        total_us=total_us,
+        overhead_us=total_us,
+        first_token_us=None,
+        outcome=Outcome.CACHED,
+        status=200,
+        error="",
+        usage=usage,
+        money=Money("", 0, 0, baseline),
+        stand_in=entry.stand_in,
+    )

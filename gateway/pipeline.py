@@ -1,0 +1,261 @@
+"""The road of one inference request, top to bottom: identify, parse, cache, route, send, settle.
+
+Each stage returns a value or raises a `GatewayError`; every request leaves one log line and ends in exactly
+one `Outcome`. Who asks is settled before the body is read, so that a stranger cannot make the gateway read
+twenty megabytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import traceback
+
+from cache.control import parse_cache_control
+from router.features import estimate_prompt_tokens, needs
+from router.plain import direct
+
+from gateway.answering import error_headers
+from gateway.api.read import Resource, check_content_type, read_call
+from gateway.asgi import Client, ClientLeft
+from gateway.attempt import Attempt, AttemptFailed
+from gateway.attempts import AttemptBudget, Verdict, backoff_s
+from gateway.backends.fleet import Target
+from gateway.call import Call
+from gateway.errors import Forbidden, GatewayError, NotFound, NothingFits, Unavailable
+from gateway.exchange import Exchange, Tried
+from gateway.journey import Journey
+from gateway.keeping import Place, lookup, place_of, serve_kept
+from gateway.metrics import OTHER
+from gateway.services import Services
+from gateway.snapshot import Snapshot
+from gateway.tenants import Caller
+from metering.outcome import Outcome
+from router.decision import Candidate, Decision, NoCandidate, RouteRequest
+
+
+class GaveUp(Exception):
+    """No machine of a candidate's backend answered. `problem` is what the last one met, None if none could
+    be tried."""
+
+    def __init__(self, problem: GatewayError | None) -> None:
+        super().__init__()
+        self.problem = problem
+
+
+async def infer(services: Services, client: Client, resource: Resource) -> None:
+    """One request to one of the OpenAI resources, from its headers to its last byte."""
+    journey = Journey.begin(services.clock, resource.api)
+    services.lifecycle.in_flight += 1
+    try:
+        await _travel(services, client, resource, journey)
+    except GatewayError as error:
+        journey.refused(error)
+        client.unwatch()
+        await client.answer(error.http_status, error_headers(journey, error), error.body())
+    except (asyncio.CancelledError, ClientLeft):
+        _left(client, journey)
+        if not client.gone:
+            raise
+    except Exception:  # noqa: BLE001  the one place where a defect of ours becomes an answer
+        await _defect(client, journey)
+    finally:
+        client.unwatch()
+        services.lifecycle.in_flight -= 1
+        _report(services, journey)
+
+
+async def _travel(services: Services, client: Client, resource: Resource, journey: Journey) -> None:
+    _welcome(services)
+    caller = journey.caller = _identify(services, client)
+    snapshot = services.live.snapshot
+    call = journey.call = await _parse(snapshot, client, resource, journey)
+    _allow(snapshot, caller, call)
+    exchange = Exchange(services, client, snapshot, caller, call, journey)
+    client.watch()
+    place = place_of(exchange)
+    if (entry := lookup(exchange, place)) is not None:
+        return await serve_kept(exchange, entry)
+    decision = journey.decision = _route(exchange)
+    await _send(exchange, decision, place)
+
+
+# ---------------------------------------------------------------------- stages
+
+
+def _welcome(services: Services) -> None:
+    """Raises Unavailable while new work could not be finished, or not be metered."""
+    if services.lifecycle.draining:
+        raise Unavailable(
+            "This gateway is shutting down; ask another one.",
+            code="draining",
+            headers=((b"retry-after", b"1"), (b"connection", b"close")),
+        )
+    if services.meter.full:
+        raise Unavailable(
+            "The ledger is away and too many rows wait for it; nothing is served unmetered.",
+            code="ledger_unavailable",
+            headers=((b"retry-after", b"5"),),
+        )
+
+
+def _identify(services: Services, client: Client) -> Caller:
+    return services.identify(client.header(b"authorization"), client.header(b"x-api-key"))
+
+
+async def _parse(snapshot: Snapshot, client: Client, resource: Resource, journey: Journey) -> Call:
+    server = snapshot.settings.server
+    check_content_type(client.header(b"content-type"), client.header(b"content-encoding"))
+    from_s = journey.clock.monotonic()
+    body = await client.body(server.max_body)
+    journey.waited_s += journey.clock.monotonic() - from_s
+    control = parse_cache_control(client.header(b"cache-control"))
+    return read_call(
+        resource,
+        client,
+        body,
+        request_id=journey.request_id,
+        max_depth=server.max_json_depth,
+        now_s=journey.started_s,
+        now_us=journey.started_us,
+        no_cache=control.no_cache,
+        no_store=control.no_store,
+    )
+
+
+def _allow(snapshot: Snapshot, caller: Caller, call: Call) -> None:
+    if call.model not in snapshot.routes and call.model not in snapshot.direct:
+        raise NotFound(
+            f"The model '{call.model[:128]}' does not exist here; GET /v1/models lists what does.",
+            param="model",
+            code="model_not_found",
+        )
+    if not caller.may_use(call.model):
+        raise Forbidden(
+            f"This key may not use the model '{call.model}'.", param="model", code="model_not_allowed"
+        )
+
+
+def _route(exchange: Exchange) -> Decision:
+    """A model that the client named is honoured; a virtual one is decided by rules, then by the router."""
+    call, caller, snapshot = exchange.call, exchange.caller, exchange.snapshot
+    request = RouteRequest(
+        api=call.api.value,
+        fields=call.fields,
+        prompt_tokens=estimate_prompt_tokens(call.fields, call.api.value),
+        needs=needs(call.fields, call.api.value),
+        tenant=caller.tenant,
+        project=caller.project,
+        tags=dict(call.tags),
+    )
+    route = snapshot.routes.get(call.model)
+    try:
+        if route is None:
+            return direct(snapshot.direct[call.model], request)
+        return exchange.services.router.decide(request, route)
+    except NoCandidate as nothing:
+        raise NothingFits(nothing.message, param="model") from None
+
+
+async def _send(exchange: Exchange, decision: Decision, place: Place | None) -> None:
+    """Tries the candidates in order, within one budget of attempts. Raises what the last one met."""
+    budget = AttemptBudget(exchange.snapshot.settings.server.attempts)
+    problem: GatewayError | None = None
+    for choice in decision.choices:
+        try:
+            return await _send_to(exchange, decision, choice.candidate, place, budget)
+        except GaveUp as gave_up:
+            problem = gave_up.problem or problem
+        if budget.left == 0:
+            break
+    raise problem or _nobody_there(decision)
+
+
+async def _send_to(
+    exchange: Exchange, decision: Decision, candidate: Candidate, place: Place | None, budget: AttemptBudget
+) -> None:
+    """Attempts on one candidate's backend until the client has its answer. Raises GaveUp, or the error that
+    the client must see."""
+    retry = exchange.snapshot.settings.backends[candidate.backend].retry
+    failures = 0
+    problem: GatewayError | None = None
+    while budget.left and (target := exchange.services.fleet.pick(candidate.backend)) is not None:
+        try:
+            return await Attempt(_begin(exchange, decision, candidate, target, budget.take()), place).run()
+        except AttemptFailed as failed:
+            if failed.verdict is Verdict.PASS_ON:
+                raise failed.error from None
+            problem = failed.error
+            failures += 1
+            if failed.verdict is not Verdict.RETRY or not budget.left:
+                break
+            pause_s = backoff_s(retry, failures, failed.retry_after_s, random.random())
+            if pause_s is None:
+                break
+            await _pause(exchange.journey, pause_s)
+    raise GaveUp(problem)
+
+
+def _begin(
+    exchange: Exchange, decision: Decision, candidate: Candidate, target: Target, number: int
+) -> Tried:
+    journey = exchange.journey
+    served = exchange.snapshot.served[candidate.model, candidate.backend]
+    journey.served, journey.stand_in, journey.attempts = candidate, served.stand_in, number
+    return Tried(
+        exchange, decision, candidate, served, target, number, journey.clock.monotonic(), journey.waited_s
+    )
+
+
+async def _pause(journey: Journey, seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    journey.waited_s += seconds
+
+
+# ---------------------------------------------------------------------- ends
+
+
+def _left(client: Client, journey: Journey) -> None:
+    """The client left, or the gateway had to stop, before the answer was whole."""
+    if journey.attempts == 0 or journey.outcome is Outcome.REJECTED:
+        journey.outcome = Outcome.CLIENT_GONE if client.gone else Outcome.INTERRUPTED
+    journey.error = journey.error or journey.outcome.value
+
+
+async def _defect(client: Client, journey: Journey) -> None:
+    journey.outcome = Outcome.FAILED
+    journey.extra["traceback"] = traceback.format_exc()
+    error = GatewayError(f"The gateway failed; its log has the cause under {journey.request_id}.")
+    journey.refused(error)
+    client.unwatch()
+    if not client.started:
+        await client.answer(error.http_status, error_headers(journey, error), error.body())
+
+
+def _report(services: Services, journey: Journey) -> None:
+    caller, call, served = journey.caller, journey.call, journey.served
+    snapshot = services.live.snapshot
+    model = OTHER
+    if call is not None and (call.model in snapshot.routes or call.model in snapshot.direct):
+        model = call.model
+    services.metrics.request(
+        journey.api.value,
+        model,
+        caller.tenant if caller else "",
+        journey.outcome,
+        journey.status,
+        journey.clock.monotonic() - journey.started_s,
+        journey.overhead_s(),
+    )
+    if journey.decision is not None and served is not None:
+        services.metrics.route(journey.decision.route, served.tier, journey.decision.reason)
+    services.log.line(journey.line())
+
+
+def _nobody_there(decision: Decision) -> Unavailable:
+    backends = ", ".join(dict.fromkeys(choice.candidate.backend for choice in decision.choices))
+    return Unavailable(
+        f"No backend that could answer is available now ({backends}).",
+        code="no_backend_available",
+        headers=((b"retry-after", b"1"),),
+    )

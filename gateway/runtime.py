@@ -1,0 +1,232 @@
+"""A running gateway: its parts built from one configuration file, started, reloaded and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cache.memory import MemoryStore
+from gateway.asgi import Scope
+from gateway.backends.fleet import Fleet
+from gateway.clock import Clock, SystemClock
+from gateway.config import LOOPBACK_HOSTS, GatewaySettings
+from gateway.config_file import ConfigError, LoadedConfig, load
+from gateway.counting import TokenCounter
+from gateway.errors import Unauthorized, Unavailable
+from gateway.keystore import KeyStore
+from gateway.keywatch import KeyStatus, KeyWatcher
+from gateway.metrics import Metrics
+from gateway.pricecheck import price_check
+from gateway.requestlog import RequestLog
+from gateway.services import Background, Lifecycle, Live, Services
+from gateway.snapshot import Snapshot, compile_snapshot
+from gateway.transport.http1 import Http1Transport
+from metering.catalogue import Catalogue, GenaiCatalogue
+from metering.days import utc_day
+from metering.event import Event
+from metering.ledger import Ledger
+from metering.ledger_url import open_ledger, sqlite_path
+from metering.writer import EventWriter
+from router.plain import PlainRouter
+
+WATCH_FILE_EVERY_S = 1.0
+CLOSE_LEDGER_WITHIN_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadResult:
+    ok: bool
+    version: int
+    problems: tuple[str, ...]
+
+
+class Runtime:
+    """Owns every lifetime of one gateway process. `services` is what requests see of it."""
+
+    def __init__(self, loaded: LoadedConfig, clock: Clock | None = None, log_fd: int | None = None) -> None:
+        """Opens the ledger; raises LedgerError if it cannot be used."""
+        settings = loaded.settings
+        self.loaded = loaded
+        self.clock = clock or SystemClock()
+        self.catalogue: Catalogue = GenaiCatalogue()
+        self.ledger: Ledger = open_ledger(settings.ledger)
+        self.log = RequestLog(
+            log_fd if log_fd is not None else sys.stdout.fileno(), settings.server.log.format
+        )
+        self.key_store = KeyStore(sqlite_path(settings.ledger))
+        self.keys = KeyWatcher(self.key_store, settings, self.clock, on_change=self._keys_changed)
+        self.transport = Http1Transport()
+        self.fleet = Fleet(settings.backends, self.transport, self.clock, on_change=self._news)
+        self.meter = EventWriter(self.ledger, on_state=self._ledger_changed, on_rejected=self._row_rejected)
+        self._file_stamp = _stamp(loaded.path)
+        self._watching: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.services = Services(
+            clock=self.clock,
+            live=Live(self._compile(settings, 1), self.clock.wall_ns() // 1_000_000_000),
+            lifecycle=Lifecycle(),
+            identify=self.keys.identify,
+            cache=MemoryStore(settings.cache.max_memory),
+            cache_secret=secrets.token_bytes(32),
+            router=PlainRouter(),
+            fleet=self.fleet,
+            transport=self.transport,
+            counter=TokenCounter(self.transport),
+            meter=self.meter,
+            metrics=Metrics(),
+            log=self.log,
+            background=Background(),
+            not_ready=self.not_ready,
+            may_scrape=self.may_scrape,
+        )
+        self.services.metrics.watch(self)
+
+    # ------------------------------------------------------------------ life
+
+    async def start(self) -> None:
+        """Ready to serve; engines may still be loading."""
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self.keys.start)
+        self.meter.start()
+        await self.fleet.start()
+        self._watching = self._loop.create_task(self._watch_file())
+        self._news("started", version=1, config=self.loaded.path)
+
+    async def stop(self) -> None:
+        """Nothing that was metered is lost: background counting ends, then the ledger takes its rows."""
+        if self._watching is not None:
+            self._watching.cancel()
+        await self.services.background.finish()
+        await self.fleet.stop()
+        await self.transport.aclose()
+        await asyncio.to_thread(self.keys.stop)
+        left = await asyncio.to_thread(self.meter.close, CLOSE_LEDGER_WITHIN_S)
+        self._news("stopped", rows_not_written=len(left))
+        self.ledger.close()
+        await self.log.aclose()
+
+    async def reload(self) -> ReloadResult:
+        """Takes the file as it is now, whole or not at all."""
+        live = self.services.live
+        version = live.snapshot.version
+        try:
+            loaded = await asyncio.to_thread(
+                load, self.loaded.path, os.environ, priced=price_check(self.catalogue)
+            )
+            snapshot = self._compile(loaded.settings, version + 1)
+        except ConfigError as error:
+            return self._not_reloaded(version, tuple(str(problem) for problem in error.problems))
+        if fixed := _needs_restart(self.loaded.settings, loaded.settings):
+            return self._not_reloaded(version, (f"{', '.join(fixed)} can only change with a restart",))
+        await self.fleet.reconcile(loaded.settings.backends)
+        self.loaded = loaded
+        live.snapshot = snapshot
+        self.keys.use(loaded.settings)
+        self._news("reloaded", version=version + 1, hash=loaded.text_hash)
+        return ReloadResult(True, version + 1, ())
+
+    def _not_reloaded(self, version: int, problems: tuple[str, ...]) -> ReloadResult:
+        """The old configuration goes on."""
+        self._news("reload_refused", version=version, problems=problems)
+        return ReloadResult(False, version, problems)
+
+    async def _watch_file(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_FILE_EVERY_S)
+            stamp = await asyncio.to_thread(_stamp, self.loaded.path)
+            if stamp != self._file_stamp:
+                self._file_stamp = stamp
+                await self.reload()
+
+    def _compile(self, settings: GatewaySettings, version: int) -> Snapshot:
+        return compile_snapshot(settings, version, self.catalogue, utc_day(self.clock.wall_ns() // 1000))
+
+    # ------------------------------------------------------------------ state
+
+    def not_ready(self) -> list[str]:
+        reasons = []
+        if self.services.lifecycle.draining:
+            reasons.append("shutting down")
+        if self.meter.full:
+            reasons.append("the ledger is away and too many rows are waiting for it")
+        if not self.keys.status.ever_read:
+            reasons.append("API keys have not been read yet")
+        return reasons
+
+    def may_scrape(self, scope: Scope, authorization: bytes | None) -> bool:
+        client = scope.get("client")
+        if client is not None and client[0] in LOOPBACK_HOSTS:
+            return True
+        admin_key = self.services.live.snapshot.settings.admin_key
+        presented = (authorization or b"").removeprefix(b"Bearer ")
+        if admin_key is not None and secrets.compare_digest(presented, admin_key.get_secret_value().encode()):
+            return True
+        try:
+            return self.keys.identify(authorization, None).role in ("admin", "finance")
+        except (Unauthorized, Unavailable):
+            return False
+
+    def read(self) -> Iterable[tuple[str, str, dict[str, str], float]]:
+        """Gauges, read when Prometheus asks."""
+        services = self.services
+        yield "weir_in_flight", "Requests under way", {}, services.lifecycle.in_flight
+        yield "weir_config_version", "Configuration in force", {}, services.live.snapshot.version
+        yield "weir_cache_bytes", "Bytes of kept answers", {}, services.cache.bytes_used
+        yield "weir_cache_entries", "Kept answers", {}, len(services.cache)
+        yield "weir_ledger_backlog", "Rows not yet in the ledger", {}, self.meter.backlog
+        yield "weir_ledger_up", "Whether the last write to the ledger went through", {}, float(self.meter.ok)
+        yield "weir_keys", "API keys known", {}, len(self.keys.registry)
+        for target in self.fleet.targets():
+            labels = {"backend": target.backend, "url": target.label}
+            yield "weir_backend_up", "In rotation: healthy and circuit not open", labels, float(target.up)
+            yield "weir_backend_in_flight", "Attempts under way", labels, target.in_flight
+
+    # ------------------------------------------------------------------ news
+
+    def _news(self, event: str, **fields: object) -> None:
+        """One line per change of state, from any thread."""
+        line = {"at_us": self.clock.wall_ns() // 1000, "event": event, **fields}
+        if self._loop is None:
+            return
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        if running is self._loop:
+            self.log.line(line)
+        else:
+            self._loop.call_soon_threadsafe(self.log.line, line)
+
+    def _keys_changed(self, status: KeyStatus) -> None:
+        self._news("keys", readable=status.readable, problem=status.problem, keys=status.keys)
+
+    def _ledger_changed(self, ok: bool, detail: str) -> None:
+        self._news("ledger", ok=ok, detail=detail, backlog=self.meter.backlog)
+
+    def _row_rejected(self, event: Event, detail: str) -> None:
+        """The log is the last place where the row can be kept, so all of it goes there."""
+        self._news("row_rejected", detail=detail, row=repr(event))
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """Changes when the file does; None while it is not there (an editor may be replacing it)."""
+    try:
+        stat = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
+
+
+def _needs_restart(old: GatewaySettings, new: GatewaySettings) -> list[str]:
+    """What differs and only a restart can change."""
+    fixed = {
+        "ledger": (old.ledger, new.ledger),
+        "server.host": (old.server.host, new.server.host),
+        "server.port": (old.server.port, new.server.port),
+        "cache.max_memory": (old.cache.max_memory, new.cache.max_memory),
+    }
+    return [name for name, (was, now) in fixed.items() if was != now]

@@ -1,0 +1,168 @@
+"""`weir serve`: the process around the application: sockets, signals, draining, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import uvicorn
+
+from gateway.app import App, AsgiApp
+from gateway.config import ServerSettings
+from gateway.config_file import ConfigError, load
+from gateway.pricecheck import price_check
+from gateway.runtime import Runtime
+from metering.catalogue import GenaiCatalogue
+from metering.ledger import LedgerError
+
+BACKLOG = 4096
+KEEP_ALIVE_S = 75
+
+
+def run(
+    path: str | Path,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    on_ready: Callable[[], None] = lambda: None,
+) -> int:
+    """Serves until SIGTERM or SIGINT, then drains. Returns the process's exit code.
+
+    `on_ready` is called once some backend can answer. Every mistake of the file is printed.
+    """
+    try:
+        loaded = load(path, os.environ, priced=price_check(GenaiCatalogue()))
+        listener = listen(
+            host or loaded.settings.server.host, loaded.settings.server.port if port is None else port
+        )
+        runtime = Runtime(loaded)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)  # noqa: T201
+        return 1
+    except (OSError, LedgerError) as error:
+        print(f"weir: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_serve(runtime, listener, on_ready))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises OSError naming the address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return listener
+
+
+class DrainingServer(uvicorn.Server):
+    """uvicorn, with the first signal meaning: finish what runs, take nothing new."""
+
+    def __init__(self, config: uvicorn.Config, runtime: Runtime) -> None:
+        super().__init__(config)
+        self._runtime = runtime
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        lifecycle = self._runtime.services.lifecycle
+        if lifecycle.draining:  # asked twice: do not wait any longer
+            self.should_exit = self.force_exit = True
+            return
+        lifecycle.draining = True
+        delay_s = self._runtime.loaded.settings.server.drain_delay
+        asyncio.get_running_loop().call_later(delay_s, self._close_doors)
+
+    def _close_doors(self) -> None:
+        self.should_exit = True
+
+    def _reload(self) -> None:
+        self._runtime.services.background.spawn(self._reload_now())
+
+    async def _reload_now(self) -> None:
+        await self._runtime.reload()
+
+
+async def _serve(runtime: Runtime, listener: socket.socket, on_ready: Callable[[], None]) -> int:
+    settings = runtime.loaded.settings.server
+    app = App(runtime.services, lambda: _management(runtime))
+    server = DrainingServer(_uvicorn_config(app, settings), runtime)
+    await runtime.start()
+    announcing = asyncio.get_running_loop().create_task(_announce(runtime, listener, on_ready))
+    try:
+        await server.serve(sockets=[listener])
+        await _let_cut_requests_settle(runtime)
+    finally:
+        announcing.cancel()
+        await runtime.stop()
+        listener.close()
+    return 0
+
+
+def _uvicorn_config(app: AsgiApp, settings: ServerSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        loop="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=settings.drain_timeout,  # type: ignore[arg-type]  # a float is as good
+    )
+
+
+async def _announce(runtime: Runtime, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    host, port = listener.getsockname()[:2]
+    runtime.log.line(
+        {"at_us": runtime.clock.wall_ns() // 1000, "event": "listening", "url": f"http://{host}:{port}"}
+    )
+    await runtime.fleet.wait_ready()
+    on_ready()
+
+
+async def _let_cut_requests_settle(runtime: Runtime) -> None:
+    """Requests cut at the drain deadline were cancelled just now; each still has its row to write."""
+    for _ in range(200):
+        if runtime.services.lifecycle.in_flight == 0:
+            return
+        await asyncio.sleep(0.01)
+
+
+def _management(runtime: Runtime) -> AsgiApp:
+    """Imported on first use: the framework behind it costs start-up time that the hot path has no use for."""
+    from gateway.management import management_app
+
+    return management_app(runtime)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop

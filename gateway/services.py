@@ -1,0 +1,81 @@
+"""Everything a request may need, built once in `app.py` and passed down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from cache.base import AnswerStore
+from gateway.asgi import Scope
+from gateway.backends.fleet import Fleet
+from gateway.clock import Clock
+from gateway.counting import TokenCounter
+from gateway.metrics import Metrics
+from gateway.requestlog import RequestLog
+from gateway.snapshot import Snapshot
+from gateway.tenants import Caller
+from gateway.transport.base import Transport
+from metering.writer import EventWriter
+from router.decision import Router
+
+Identify = Callable[[bytes | None, bytes | None], Caller]
+"""(authorization, x-api-key) -> who asks. Raises Unauthorized, or Unavailable while keys cannot be read."""
+
+
+class Live:
+    """The snapshot in force. Swapped whole; a request reads it once."""
+
+    def __init__(self, snapshot: Snapshot, since_s: int) -> None:
+        self.snapshot = snapshot
+        self.since_s = since_s
+        """Unix seconds when this gateway began to serve."""
+
+
+class Lifecycle:
+    """Whether new work is welcome."""
+
+    def __init__(self) -> None:
+        self.draining = False
+        self.in_flight = 0
+
+
+class Background:
+    """Work that outlives its request (counting tokens of an abandoned answer) but not the gateway."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def finish(self) -> None:
+        """Waits until none is left."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    clock: Clock
+    live: Live
+    lifecycle: Lifecycle
+    identify: Identify
+    cache: AnswerStore
+    cache_secret: bytes
+    """Keys the cache's hashes; made at start, so that entries mean nothing outside this process."""
+    router: Router
+    fleet: Fleet
+    transport: Transport
+    counter: TokenCounter
+    meter: EventWriter
+    metrics: Metrics
+    log: RequestLog
+    background: Background
+    not_ready: Callable[[], list[str]]
+    """Why no new request should come here now; empty when they may."""
+    may_scrape: Callable[[Scope, bytes | None], bool]
+    """(ASGI scope, authorization) -> may this client read /metrics."""

@@ -1,0 +1,186 @@
+"""One version of the configuration, compiled for the road: names resolved, prices bound, rules in order.
+
+A request reads one snapshot at its start and keeps it to its end; a reload swaps the next one in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from gateway.backends.base import Backend
+from gateway.backends.registry import backend_for
+from gateway.config import BackendSettings, GatewaySettings, ModelSettings, RouteSettings, RuleSettings
+from metering.catalogue import Catalogue
+from metering.prices import ModelPrice, PriceBook, PricedModel, Rate
+from metering.usage import TokenUsage
+from router.decision import Candidate, Route, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One public model on one backend."""
+
+    model: str
+    backend: str
+    upstream_model: str
+    adapter: Backend
+    settings: ModelSettings
+    token_ids: str
+    context_tokens: int | None
+    price_provider: str | None
+    stand_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    version: int
+    settings: GatewaySettings
+    served: Mapping[tuple[str, str], Served]
+    """(public model, backend) -> how it is served."""
+    direct: Mapping[str, tuple[Candidate, ...]]
+    """Public model -> candidates, for clients that name one."""
+    routes: Mapping[str, Route]
+    prices: PriceBook
+
+    def price(self, model: str, backend: str, day: date) -> ModelPrice | None:
+        served = self.served[model, backend]
+        return self.prices.price(model, backend, served.price_provider, served.upstream_model, day)
+
+    def markup(self, tenant: str) -> Decimal:
+        markup = self.settings.markup
+        return markup.tenants.get(tenant, markup.default)
+
+    def baseline(self, route: str, model: str, backend: str) -> tuple[str, str]:
+        """(model, backend) that would have served without routing: the route's dearest tier."""
+        if not route:
+            return model, backend
+        dearest = self.routes[route].tiers[-1][0]
+        return dearest.model, dearest.backend
+
+    def models(self) -> tuple[str, ...]:
+        """Everything a client may name: routes first, then models."""
+        return (*self.routes, *self.direct)
+
+
+def compile_snapshot(settings: GatewaySettings, version: int, catalogue: Catalogue, today: date) -> Snapshot:
+    served = {
+        (name, backend_name): _served(name, model, backend_name, backend, catalogue)
+        for backend_name, backend in settings.backends.items()
+        for name, model in backend.models.items()
+    }
+    priced = [PricedModel(s.model, s.backend, s.price_provider, s.upstream_model) for s in served.values()]
+    prices = PriceBook(_rates(settings), catalogue, settings.unknown_price, priced)
+    draft = Snapshot(version, settings, served, {}, {}, prices)
+    direct = {
+        model: tuple(_candidate(draft, model, backend, "direct", today) for backend in backends)
+        for model, backends in settings.concrete_models.items()
+    }
+    routes = {name: _route(name, route, settings, direct) for name, route in settings.models.items()}
+    return Snapshot(version, settings, served, direct, routes, prices)
+
+
+def _served(
+    name: str, model: ModelSettings, backend_name: str, backend: BackendSettings, catalogue: Catalogue
+) -> Served:
+    is_vendor = backend.kind == "openai"
+    provider = backend.price_provider or ("openai" if is_vendor else None)
+    context = model.context_tokens
+    if context is None and backend.launch is not None:
+        context = backend.launch.context_tokens
+    if context is None and provider is not None:
+        context = catalogue.context_window(provider, model.upstream)
+    return Served(
+        model=name,
+        backend=backend_name,
+        upstream_model=model.upstream,
+        adapter=backend_for(backend.kind),
+        settings=model,
+        token_ids=model.token_ids or ("engine" if is_vendor else "cl100k_base"),
+        context_tokens=context,
+        price_provider=provider,
+        stand_in=backend.stand_in_for is not None,
+    )
+
+
+def _candidate(draft: Snapshot, model: str, backend: str, tier: str, today: date) -> Candidate:
+    served = draft.served[model, backend]
+    price = draft.price(model, backend, today)
+    features = served.settings.supports
+    return Candidate(
+        model=model,
+        backend=backend,
+        tier=tier,
+        context_tokens=served.context_tokens,
+        features=served.adapter.features if features is None else frozenset(features),
+        input_nanos_per_token=_nanos_each(price, TokenUsage(input_uncached=1_000_000)),
+        output_nanos_per_token=_nanos_each(price, TokenUsage(output=1_000_000)),
+    )
+
+
+def _nanos_each(price: ModelPrice | None, million: TokenUsage) -> float | None:
+    return None if price is None else price.cost_nanos(million) / 1_000_000
+
+
+def _route(
+    name: str,
+    route: RouteSettings,
+    settings: GatewaySettings,
+    direct: Mapping[str, tuple[Candidate, ...]],
+) -> Route:
+    names = _tier_names(len(route.tiers))
+    rules = tuple(
+        _rule(position, rule)
+        for position, rule in enumerate(settings.rules, 1)
+        if rule.when.model in (None, name)
+    )
+    return Route(
+        name=name,
+        policy=route.policy,
+        tiers=tuple(_as_tier(direct[model], tier) for model, tier in zip(route.tiers, names, strict=True)),
+        fallback=tuple(c for model in route.fallback for c in _as_tier(direct[model], "fallback")),
+        rules=rules,
+        rule_targets={rule.use: _as_tier(direct[rule.use], "rule") for rule in rules},
+    )
+
+
+def _tier_names(count: int) -> tuple[str, ...]:
+    return ("small", "large") if count == 2 else tuple(f"tier-{n}" for n in range(1, count + 1))
+
+
+def _as_tier(candidates: tuple[Candidate, ...], tier: str) -> tuple[Candidate, ...]:
+    return tuple(replace(candidate, tier=tier) for candidate in candidates)
+
+
+def _rule(position: int, rule: RuleSettings) -> Rule:
+    when = rule.when
+    return Rule(
+        position=position,
+        use=rule.use,
+        tenant=when.tenant,
+        project=when.project,
+        tags=when.tag or {},
+        model=when.model,
+        api=when.api,
+        prompt_tokens_over=when.prompt_tokens_over,
+        prompt_tokens_under=when.prompt_tokens_under,
+        tools=when.tools,
+    )
+
+
+def _rates(settings: GatewaySettings) -> tuple[Rate, ...]:
+    return tuple(
+        Rate(
+            model=rate.model,
+            backend=rate.backend,
+            input=rate.input,
+            output=rate.output,
+            cache_read=rate.cache_read,
+            cache_write=rate.cache_write,
+            per_request=rate.per_request,
+            from_date=rate.from_,
+        )
+        for rate in settings.rates
+    )

@@ -1,0 +1,221 @@
+"""The stream relay: bytes through untouched, broken events stopped, the usage chunk hidden or priced."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.call import Api
+from gateway.streams import MalformedStream, StreamRelay, UpstreamSaidError, folded_answer, replay
+
+
+def chunk(text: str | None = None, finish: str | None = None, index: int = 0, **delta: object) -> bytes:
+    parts = {**({"content": text} if text is not None else {}), **delta}
+    choice = {"index": index, "delta": parts, "finish_reason": finish}
+    return b"data: " + orjson.dumps({"id": "c1", "model": "m", "created": 7, "choices": [choice]}) + b"\n\n"
+
+
+USAGE = b'data: {"id":"c1","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}\n\n'
+DONE = b"data: [DONE]\n\n"
+WHOLE = chunk(role="assistant") + chunk("Hel") + chunk("lo") + chunk(finish="stop") + USAGE + DONE
+
+
+def relay(*, hide_usage: bool = True, cost: float | None = None) -> StreamRelay:
+    return StreamRelay(Api.CHAT, hide_usage=hide_usage, cost_usd=lambda payload: cost)
+
+
+def test_passes_the_same_bytes_on_when_nothing_is_to_change() -> None:
+    piece = chunk("Hi")
+    assert relay().feed(piece) is piece
+
+
+def test_hides_the_usage_chunk_from_a_client_that_did_not_ask() -> None:
+    stream = relay()
+    assert stream.feed(WHOLE) == WHOLE.replace(USAGE, b"")
+    assert stream.fold.usage_payload is not None
+    assert stream.fold.usage_payload["usage"]["prompt_tokens"] == 3
+
+
+def test_gives_the_usage_chunk_its_cost_for_a_client_that_asked() -> None:
+    out = relay(hide_usage=False, cost=0.25).feed(WHOLE)
+    events = [orjson.loads(e[6:]) for e in out.split(b"\n\n") if e.startswith(b"data: {")]
+    assert events[-1]["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "cost": 0.25}
+
+
+def test_leaves_the_usage_chunk_alone_where_the_cost_is_unknown() -> None:
+    assert relay(hide_usage=False, cost=None).feed(WHOLE) == WHOLE
+
+
+def test_relays_usage_that_comes_with_text() -> None:
+    event = b'data: {"choices":[{"index":0,"delta":{"content":"x"}}],"usage":{"prompt_tokens":1}}\n\n'
+    stream = relay()
+    assert stream.feed(event) == event
+    assert stream.fold.usage_payload is not None
+
+
+@given(st.lists(st.integers(min_value=0, max_value=len(WHOLE)), max_size=12))
+def test_any_split_into_segments_gives_the_same_bytes(cuts: list[int]) -> None:
+    stream = relay()
+    edges = [0, *sorted(cuts), len(WHOLE)]
+    out = b"".join(stream.feed(WHOLE[a:b]) for a, b in zip(edges, edges[1:], strict=False))
+    assert out + stream.finish() == WHOLE.replace(USAGE, b"")
+    assert stream.fold.text == "Hello"
+
+
+@given(st.lists(st.integers(min_value=0, max_value=len(WHOLE) + 12), max_size=12))
+def test_crlf_line_ends_survive(cuts: list[int]) -> None:
+    sent = WHOLE.replace(b"\n", b"\r\n")
+    stream = relay()
+    edges = [0, *sorted(min(cut, len(sent)) for cut in cuts), len(sent)]
+    out = b"".join(stream.feed(sent[a:b]) for a, b in zip(edges, edges[1:], strict=False))
+    assert out == sent.replace(USAGE.replace(b"\n", b"\r\n"), b"")
+
+
+def test_mixed_line_ends_survive() -> None:
+    sent = chunk("a").replace(b"\n", b"\r\n") + chunk("b") + DONE
+    assert relay().feed(sent) == sent
+
+
+def test_comments_and_event_names_pass() -> None:
+    sent = b": ping\n\nevent: message\nid: 4\n" + chunk("a")
+    stream = relay()
+    assert stream.feed(sent) == sent
+    assert stream.fold.text == "a"
+
+
+def test_data_over_several_lines_is_one_event() -> None:
+    sent = b'data: {"choices":[{"index":0,\ndata: "delta":{"content":"two"}}]}\n\n'
+    stream = relay()
+    assert stream.feed(sent) == sent
+    assert stream.fold.text == "two"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"data: {broken\n\n",
+        b"data: 7\n\n",
+        b"<html>no stream</html>\n\n",
+        b'data: {"choices":[3]}\n\n',
+        b'data: {"choices":7}\n\n',
+    ],
+)
+def test_what_is_no_event_never_reaches_the_client(bad: bytes) -> None:
+    with pytest.raises(MalformedStream):
+        relay().feed(bad)
+
+
+def test_an_error_event_at_the_start_is_told_apart_from_one_later() -> None:
+    error = b'data: {"error":{"message":"no memory"}}\n\n'
+    with pytest.raises(UpstreamSaidError):
+        relay().feed(error)
+    stream = relay()
+    stream.feed(chunk("a"))
+    assert stream.feed(error) == error
+    assert stream.fold.failed
+
+
+@pytest.mark.parametrize("cut", [chunk("a"), chunk("a")[:-2], b""])
+def test_an_end_that_is_none_is_malformed(cut: bytes) -> None:
+    stream = relay()
+    stream.feed(cut)
+    with pytest.raises(MalformedStream):
+        stream.finish()
+
+
+def test_a_finish_reason_will_do_where_done_is_missing() -> None:
+    stream = relay()
+    stream.feed(chunk("a") + chunk(finish="stop"))
+    assert stream.finish() == b""
+
+
+def test_an_endless_event_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.streams.MAX_EVENT_BYTES", 100)
+    stream = relay()
+    with pytest.raises(MalformedStream, match="longer than"):
+        stream.feed(b"data: " + b"x" * 200)
+
+
+def test_many_pieces_are_held_as_few() -> None:
+    stream = relay()
+    for _ in range(1000):
+        stream.feed(chunk("ab"))
+    assert stream.fold.text == "ab" * 1000
+    assert len(stream.fold.choices[0].pieces) <= 65
+
+
+def test_the_fold_of_a_stream_is_the_answer() -> None:
+    stream = relay()
+    stream.feed(WHOLE)
+    answer = folded_answer(Api.CHAT, stream.fold)
+    assert answer is not None
+    assert orjson.loads(answer) == {
+        "id": "c1",
+        "created": 7,
+        "model": "m",
+        "object": "chat.completion",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": "Hello"},
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 2},
+    }
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        chunk("a") + DONE,
+        chunk("a") + chunk(finish="stop"),
+        chunk(tool_calls=[{"index": 0}]) + chunk(finish="tool_calls") + DONE,
+        chunk("a", finish="stop") + b'data: {"error":{"message":"x"}}\n\n' + DONE,
+    ],
+)
+def test_a_fold_that_is_not_whole_and_plain_is_no_answer(sent: bytes) -> None:
+    stream = relay()
+    stream.feed(sent)
+    assert folded_answer(Api.CHAT, stream.fold) is None
+
+
+def test_tool_calls_are_counted_though_not_kept() -> None:
+    stream = relay()
+    stream.feed(chunk(tool_calls=[{"index": 0, "function": {"name": "f", "arguments": '{"a":1}'}}]))
+    assert "arguments" in stream.fold.text
+
+
+def test_completions_fold_text() -> None:
+    stream = StreamRelay(Api.COMPLETIONS, hide_usage=True, cost_usd=lambda payload: None)
+    stream.feed(b'data: {"id":"x","choices":[{"index":0,"text":"one","finish_reason":"stop"}]}\n\n' + DONE)
+    answer = folded_answer(Api.COMPLETIONS, stream.fold)
+    assert answer is not None
+    assert orjson.loads(answer)["choices"][0]["text"] == "one"
+
+
+@given(st.lists(st.text(max_size=20), min_size=1, max_size=3), st.booleans())
+def test_a_replayed_answer_folds_back_to_itself(texts: list[str], wants_usage: bool) -> None:
+    answer = {
+        "id": "c9",
+        "created": 1,
+        "model": "m",
+        "object": "chat.completion",
+        "choices": [
+            {"index": i, "message": {"role": "assistant", "content": t}, "logprobs": None, "finish_reason": "stop"}
+            for i, t in enumerate(texts)
+        ],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    }
+    stream = relay(hide_usage=False)
+    stream.feed(replay(Api.CHAT, answer, wants_usage=wants_usage))
+    stream.finish()
+    folded = folded_answer(Api.CHAT, stream.fold)
+    assert folded is not None
+    again = orjson.loads(folded)
+    assert again["choices"] == answer["choices"]
+    assert ("usage" in again) == wants_usage
+    assert stream.fold.done
