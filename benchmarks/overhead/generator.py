@@ -10,6 +10,7 @@ import itertools
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
 import httptools
 import orjson
@@ -38,8 +39,7 @@ class Connection(asyncio.Protocol):
         self._run = run
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own class does not derive from it
         self._ask()
 
     def _ask(self) -> None:
