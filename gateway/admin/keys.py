@@ -1,0 +1,154 @@
+"""/admin/tenants and /admin/keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.admin.access import Principal
+from gateway.admin.roles import READERS, AdminOnly, allow
+from gateway.admin.services import AdminServices, AuditRecord
+from gateway.config import Role
+from gateway.instants import show_instant
+from gateway.keydirectory import KeyView, TenantView, expiry_us
+
+Models = Annotated[
+    tuple[str, ...] | None, Field(description="Models and virtual models that may be used; all if left out.")
+]
+Expires = Annotated[
+    datetime | date | None, Field(description="The first moment at which it no longer works (UTC).")
+]
+
+
+class NewTenant(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    cost_center: str = Field("", description="Carried to every row of the ledger.")
+    models: Models = None
+    expires: Expires = None
+
+
+class NewKey(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    tenant: str = Field(description="A tenant of the configuration file or of the key store.")
+    name: str = Field(description="Shown in reports and logs. Never used again, not even after a revocation.")
+    project: str = Field("", description="Where this key's spend is booked.")
+    role: Role = Field("tenant", description="admin (all), finance (read all), tenant (inference, read own).")
+    models: Models = None
+    expires: Expires = None
+
+
+class Expiry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    expires: Annotated[datetime | date | None, Field(description="null takes the expiry away.")]
+
+
+def routes(services: AdminServices) -> APIRouter:
+    router = APIRouter()
+    keys = services.keys
+
+    def changed(who: Principal, action: str, subject: str) -> None:
+        services.refresh_keys()
+        services.audit(AuditRecord(who.name, action, subject))
+
+    @router.get("/admin/tenants", tags=["Tenants and keys"], dependencies=[Depends(allow(READERS))])
+    def list_tenants() -> dict[str, Any]:
+        """Every tenant of the configuration file and of the key store."""
+        return _list([_tenant(view) for view in keys.tenants()])
+
+    @router.post("/admin/tenants", status_code=201, tags=["Tenants and keys"])
+    def create_tenant(body: NewTenant, who: AdminOnly) -> dict[str, Any]:
+        """Makes a tenant in the key store."""
+        view = keys.create_tenant(
+            body.name, cost_center=body.cost_center, models=body.models, expires_us=expiry_us(body.expires)
+        )
+        changed(who, "create", f"tenant {view.name}")
+        return _tenant(view)
+
+    @router.delete("/admin/tenants/{name:path}", tags=["Tenants and keys"])
+    def revoke_tenant(name: str, who: AdminOnly) -> dict[str, Any]:
+        """Revokes a tenant of the key store, and with it all its keys, at once."""
+        keys.revoke_tenant(name)
+        changed(who, "revoke", f"tenant {name}")
+        return {"object": "tenant", "name": name, "revoked": True}
+
+    @router.get("/admin/keys", tags=["Tenants and keys"], dependencies=[Depends(allow(READERS))])
+    def list_keys(tenant: str | None = None) -> dict[str, Any]:
+        """Every key, without its secret."""
+        return _list([_key(view) for view in keys.keys(tenant)])
+
+    @router.post("/admin/keys", status_code=201, tags=["Tenants and keys"])
+    def create_key(body: NewKey, who: AdminOnly) -> dict[str, Any]:
+        """Makes a key in the key store. `key` in the answer is the secret: it is shown this once."""
+        plain, view = keys.create_key(
+            body.tenant,
+            body.name,
+            project=body.project,
+            role=body.role,
+            models=body.models,
+            expires_us=expiry_us(body.expires),
+        )
+        changed(who, "create", f"key {view.tenant}/{view.name}")
+        return {"key": plain, **_key(view)}
+
+    @router.patch("/admin/keys/{tenant_and_name:path}", tags=["Tenants and keys"])
+    def expire_key(tenant_and_name: str, body: Expiry, who: AdminOnly) -> dict[str, Any]:
+        """Sets or takes away the expiry of a key of the key store. The path is `{tenant}/{name}`."""
+        tenant, _, name = tenant_and_name.rpartition("/")
+        keys.expire_key(tenant, name, expiry_us(body.expires))
+        changed(who, "expire", f"key {tenant}/{name}")
+        return {
+            "object": "key",
+            "tenant": tenant,
+            "name": name,
+            "expires": show_instant(expiry_us(body.expires)),
+        }
+
+    @router.delete("/admin/keys/{tenant_and_name:path}", tags=["Tenants and keys"])
+    def revoke_key(tenant_and_name: str, who: AdminOnly) -> dict[str, Any]:
+        """Revokes a key of the key store at once. The path is `{tenant}/{name}`."""
+        tenant, _, name = tenant_and_name.rpartition("/")
+        keys.revoke_key(tenant, name)
+        changed(who, "revoke", f"key {tenant}/{name}")
+        return {"object": "key", "tenant": tenant, "name": name, "revoked": True}
+
+    return router
+
+
+def _list(data: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {"object": "list", "data": data}
+
+
+def _tenant(view: TenantView) -> dict[str, Any]:
+    return {
+        "object": "tenant",
+        "name": view.name,
+        "cost_center": view.cost_center,
+        "models": view.models,
+        **_life(view),
+    }
+
+
+def _key(view: KeyView) -> dict[str, Any]:
+    return {
+        "object": "key",
+        "tenant": view.tenant,
+        "name": view.name,
+        "project": view.project,
+        "role": view.role,
+        "models": view.models,
+        **_life(view),
+    }
+
+
+def _life(view: TenantView | KeyView) -> dict[str, Any]:
+    return {
+        "source": view.source,
+        "created": show_instant(view.created_us),
+        "expires": show_instant(view.expires_us),
+        "revoked": show_instant(view.revoked_us),
+    }

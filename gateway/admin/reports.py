@@ -1,0 +1,95 @@
+"""/admin/reports and /admin/events: what was used, and single events of it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Annotated, Literal
+
+import orjson
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.admin.roles import AnyRole
+from gateway.admin.services import AdminServices
+from metering.days import day_start_us
+from metering.event_query import MAX_EVENTS
+from metering.render import render_csv, render_json
+from metering.reports import DEFAULT_GROUPING, DIMENSIONS, PERIODS, ReportQuery
+
+_FILTERS = tuple(name for name in DIMENSIONS if name not in PERIODS)
+
+
+class UsageQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    group_by: str = Field(
+        ",".join(DEFAULT_GROUPING), description=f"Separated by commas: {', '.join(DIMENSIONS)}."
+    )
+    from_: date | None = Field(None, alias="from", description="First day (UTC).")
+    to: date | None = Field(None, description="Last day, included (UTC).")
+    format: Literal["json", "csv"] = "json"
+    tenant: str | None = None
+    project: str | None = None
+    cost_center: str | None = None
+    key: str | None = Field(None, description="The key's name.")
+    model: str | None = Field(None, description="The model that served.")
+    requested_model: str | None = None
+    backend: str | None = None
+    route: str | None = None
+    tier: str | None = None
+    cache_status: str | None = None
+    outcome: str | None = None
+    api: str | None = None
+
+    def to_report(self, tenant: str | None) -> ReportQuery:
+        """`tenant` comes from the principal and replaces what the query says. Raises ReportError."""
+        where = {name: getattr(self, name) for name in _FILTERS} | {"tenant": tenant}
+        return ReportQuery(
+            group_by=tuple(name.strip() for name in self.group_by.split(",") if name.strip()),
+            from_us=None if self.from_ is None else day_start_us(self.from_),
+            until_us=None if self.to is None else day_start_us(self.to + timedelta(days=1)),
+            where={name: value for name, value in where.items() if value is not None},
+        )
+
+
+class EventsQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    request_id: str | None = Field(None, description="`x-request-id` of an answer.")
+    tenant: str | None = None
+    limit: int = Field(100, ge=1, le=MAX_EVENTS - 1)
+    after: str | None = Field(None, description="`last_id` of the page before.")
+    order: Literal["asc", "desc"] = Field("desc", description="desc: newest first.")
+
+
+def routes(services: AdminServices) -> APIRouter:
+    router = APIRouter(tags=["Usage"])
+
+    @router.get("/admin/reports/usage", response_class=Response)
+    def usage(query: Annotated[UsageQuery, Query()], who: AnyRole) -> Response:
+        """Requests, tokens by class, cost and savings, summed over any grouping. A key with the role tenant
+        sees its own tenant only."""
+        report = services.report(query.to_report(who.scope(query.tenant)))
+        if query.format == "csv":
+            return Response(render_csv(report), media_type="text/csv; charset=utf-8")
+        return Response(render_json(report), media_type="application/json")
+
+    @router.get("/admin/events", response_class=Response)
+    def events(query: Annotated[EventsQuery, Query()], who: AnyRole) -> Response:
+        """Single rows of the ledger: one per upstream attempt or cache hit."""
+        found = services.events(
+            request_id=query.request_id,
+            tenant=who.scope(query.tenant),
+            limit=query.limit + 1,
+            after=query.after,
+            newest_first=query.order == "desc",
+        )
+        page = found[: query.limit]
+        body = {
+            "object": "list",
+            "data": page,
+            "has_more": len(found) > query.limit,
+            "first_id": page[0].id if page else None,
+            "last_id": page[-1].id if page else None,
+        }
+        return Response(orjson.dumps(body), media_type="application/json")
+
+    return router

@@ -1,0 +1,19 @@
+"""Settings as they are in force, defaults included and secrets masked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.config import GatewaySettings
+
+_HASH_SHOWN = len("sha256:") + 8
+
+
+def effective(settings: GatewaySettings) -> dict[str, Any]:
+    """JSON-ready. Of secrets nothing is shown but that they are there; of key hashes enough to tell them
+    apart."""
+    shown = settings.model_dump(mode="json", by_alias=True)
+    for tenant in shown["tenants"].values():
+        for key in tenant["keys"]:
+            key["hash"] = key["hash"][:_HASH_SHOWN] + "..."
+    return shown
