@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from urllib.parse import urlsplit
 
@@ -55,6 +56,7 @@ def cross_check(
     names: Names,
     priced: Callable[[GatewaySettings, str, str], bool] | None,
     stored_tenants: Collection[str] | None,
+    today: date,
 ) -> Iterator[Finding]:
     yield from _protection(settings)
     yield from _ledger(settings.ledger)
@@ -64,9 +66,10 @@ def cross_check(
     yield from _tenants(settings, names)
     yield from _key_hashes(settings)
     yield from _rates(settings, names)
+    yield from _same_rates(settings)
     for tenant in settings.markup.tenants:
         yield from _tenant_exists(("markup", "tenants", tenant), tenant, names, stored_tenants)
-    yield from _prices(settings, priced)
+    yield from _prices(settings, priced, today)
 
 
 def _protection(settings: GatewaySettings) -> Iterator[Finding]:
@@ -215,22 +218,39 @@ def _rates(settings: GatewaySettings, names: Names) -> Iterator[Finding]:
                 yield Finding((*here, key), message, warning=True)
 
 
+def _same_rates(settings: GatewaySettings) -> Iterator[Finding]:
+    first: dict[tuple[str, str | None, date | None], int] = {}
+    for position, rate in enumerate(settings.rates):
+        start = first.setdefault((rate.model, rate.backend, rate.from_), position)
+        if start != position:
+            message = f"the same model, backend and first day as rates[{start}]: which of the two holds?"
+            yield Finding(("rates", position), message)
+
+
 def _prices(
-    settings: GatewaySettings, priced: Callable[[GatewaySettings, str, str], bool] | None
+    settings: GatewaySettings,
+    priced: Callable[[GatewaySettings, str, str], bool] | None,
+    today: date,
 ) -> Iterator[Finding]:
     if priced is None or settings.unknown_price != "refuse":
         return
     for backend_name, backend in settings.backends.items():
         for model in backend.models:
-            if not has_rate(settings, backend_name, model) and not priced(settings, backend_name, model):
-                entry = f"- {{model: {model}, backend: {backend_name}, input: 0.00, output: 0.00}}"
-                message = (
-                    f"no price is known, and unknown_price is refuse: add to rates: `{entry}` with its "
-                    "USD per million tokens, or set price_provider, or unknown_price to ceiling or flag"
-                )
-                yield Finding(("backends", backend_name, "models", model), message)
+            if has_rate(settings, backend_name, model, today) or priced(settings, backend_name, model):
+                continue
+            entry = f"- {{model: {model}, backend: {backend_name}, input: 0.00, output: 0.00}}"
+            message = (
+                f"no price is known, and unknown_price is refuse: add to rates: `{entry}` with its USD per "
+                "million tokens, or set price_provider, or unknown_price to ceiling or flag"
+            )
+            yield Finding(("backends", backend_name, "models", model), message)
 
 
-def has_rate(settings: GatewaySettings, backend: str, model: str) -> bool:
-    """Whether the file's own rate card prices this model on this backend."""
-    return any(rate.model == model and rate.backend in (None, backend) for rate in settings.rates)
+def has_rate(settings: GatewaySettings, backend: str, model: str, today: date) -> bool:
+    """Whether the file's own rate card prices this model on this backend on that UTC day."""
+    return any(
+        rate.model == model
+        and rate.backend in (None, backend)
+        and (rate.from_ is None or rate.from_ <= today)
+        for rate in settings.rates
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path as FilePath
 
@@ -92,7 +93,7 @@ def parse(
     warnings: list[Problem] = []
     if settings is not None:
         stored = tenants_in_store(settings) if tenants_in_store else ()
-        for finding in cross_check(settings, names, priced, stored):
+        for finding in cross_check(settings, names, priced, stored, datetime.now(UTC).date()):
             _keep(document, finding, warnings)
     if document.problems or settings is None:
         raise ConfigError(document.problems)
@@ -126,10 +127,11 @@ def _validate(document: Document, value: dict[str, Plain]) -> GatewaySettings | 
         try:
             return GatewaySettings.model_validate(value)
         except ValidationError as error:
+            before = frozenset(cut)
             for details in error.errors(include_url=False):
                 missing = details["type"] == "missing"
                 path = _known_path(document, details["loc"][:-1] if missing else details["loc"])
-                _report(document, path, details, cut)
+                _report(document, path, details, before)
                 cut.add(path)
                 _cut(value, path)
             if not value.get("backends"):
@@ -137,13 +139,17 @@ def _validate(document: Document, value: dict[str, Plain]) -> GatewaySettings | 
     return None
 
 
-def _report(document: Document, path: Path, details: ErrorDetails, cut: set[Path]) -> None:
-    missing = (*path, str(details["loc"][-1])) if details["type"] == "missing" else path
-    told = {problem.path for problem in document.problems}
-    if missing in told or missing in cut or any(gone[: len(path)] == path for gone in cut):
-        return  # a consequence of a mistake already told
-    message = _redacted(document, path, _message(path, details))
-    document.add(missing, message, document.place(path))
+def _report(document: Document, path: Path, details: ErrorDetails, cut: frozenset[Path]) -> None:
+    """`cut` is what earlier rounds removed: what follows from that was told already."""
+    if details["type"] == "missing":
+        here = (*path, str(details["loc"][-1]))
+        consequence = here in cut
+    else:
+        here = path
+        consequence = any(gone[: len(path)] == path for gone in cut)
+    if not consequence and all(problem.path != here for problem in document.problems):
+        message = _redacted(document, path, _message(path, details))
+        document.add(here, message, document.place(path))
 
 
 def _known_path(document: Document, loc: tuple[int | str, ...]) -> Path:

@@ -39,7 +39,7 @@ def create_admin_app(services: AdminServices) -> ManagementApp:
     )
     errors.install(api)
     for module in (keys, reports, system):
-        api.include_router(module.routes(services))
+        module.install(api.router, services)
 
     @api.get("/docs", include_in_schema=False)
     def docs() -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from gateway.errors import (
     BadRequest,
@@ -15,7 +16,6 @@ from gateway.errors import (
     WrongMethod,
 )
 from gateway.keystore import BadName, KeyStoreError, KeyStoreUnavailable, NameTaken, NoSuchName
-from gateway.problems import ConfigError
 from metering.ledger import LedgerError
 from metering.reports import ReportError
 
@@ -34,7 +34,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(KeyStoreError, _key_store)
     app.add_exception_handler(LedgerError, _ledger)
     app.add_exception_handler(ReportError, _report)
-    app.add_exception_handler(ConfigError, _config)
     app.add_exception_handler(Exception, _defect)
 
 
@@ -72,10 +71,21 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return respond(NotFound(f"There is nothing at {path!r}.", code="unknown_path"))
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("allow", "")
+        allowed = ", ".join(sorted(_methods(request)))
         message = f"{path} does not take {request.method}; it takes {allowed}."
         return respond(WrongMethod(message, headers=((b"allow", allowed.encode()),)))
     return respond(BadRequest(str(error.detail)))
+
+
+def _methods(request: Request) -> set[str]:
+    """All that this path takes: each FastAPI route knows only its own."""
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    return {
+        method
+        for route in routes
+        if route.path_regex.match(request.url.path)
+        for method in route.methods or ()
+    }
 
 
 async def _key_store(request: Request, error: Exception) -> Response:
@@ -90,10 +100,6 @@ async def _ledger(request: Request, error: Exception) -> Response:
 
 async def _report(request: Request, error: Exception) -> Response:
     return respond(BadRequest(f"{error}."))
-
-
-async def _config(request: Request, error: Exception) -> Response:
-    return respond(BadRequest(f"The old configuration stays in force.\n{error}", code="config_invalid"))
 
 
 async def _defect(request: Request, error: Exception) -> Response:

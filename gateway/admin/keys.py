@@ -47,8 +47,7 @@ class Expiry(BaseModel):
     expires: Annotated[datetime | date | None, Field(description="null takes the expiry away.")]
 
 
-def routes(services: AdminServices) -> APIRouter:
-    router = APIRouter()
+def install(router: APIRouter, services: AdminServices) -> None:
     keys = services.keys
 
     def changed(who: Principal, action: str, subject: str) -> None:
@@ -115,8 +114,6 @@ def routes(services: AdminServices) -> APIRouter:
         keys.revoke_key(tenant, name)
         changed(who, "revoke", f"key {tenant}/{name}")
         return {"object": "key", "tenant": tenant, "name": name, "revoked": True}
-
-    return router
 
 
 def _list(data: Sequence[dict[str, Any]]) -> dict[str, Any]:

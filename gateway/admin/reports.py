@@ -60,10 +60,9 @@ class EventsQuery(BaseModel):
     order: Literal["asc", "desc"] = Field("desc", description="desc: newest first.")
 
 
-def routes(services: AdminServices) -> APIRouter:
-    router = APIRouter(tags=["Usage"])
+def install(router: APIRouter, services: AdminServices) -> None:
 
-    @router.get("/admin/reports/usage", response_class=Response)
+    @router.get("/admin/reports/usage", tags=["Usage"], response_class=Response)
     def usage(query: Annotated[UsageQuery, Query()], who: AnyRole) -> Response:
         """Requests, tokens by class, cost and savings, summed over any grouping. A key with the role tenant
         sees its own tenant only."""
@@ -72,7 +71,7 @@ def routes(services: AdminServices) -> APIRouter:
             return Response(render_csv(report), media_type="text/csv; charset=utf-8")
         return Response(render_json(report), media_type="application/json")
 
-    @router.get("/admin/events", response_class=Response)
+    @router.get("/admin/events", tags=["Usage"], response_class=Response)
     def events(query: Annotated[EventsQuery, Query()], who: AnyRole) -> Response:
         """Single rows of the ledger: one per upstream attempt or cache hit."""
         found = services.events(
@@ -91,5 +90,3 @@ def routes(services: AdminServices) -> APIRouter:
             "last_id": page[-1].id if page else None,
         }
         return Response(orjson.dumps(body), media_type="application/json")
-
-    return router

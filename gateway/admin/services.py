@@ -40,6 +40,23 @@ class ConfigInForce:
     warnings: tuple[str, ...]
 
 
+class Reloaded(Protocol):
+    """How a reload ended."""
+
+    @property
+    def ok(self) -> bool: ...
+
+    @property
+    def version(self) -> int:
+        """Of the configuration now in force."""
+        ...
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why the old configuration stays in force, when not ok."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
     """A change made through management: who did what to which thing."""
@@ -65,6 +82,6 @@ class AdminServices:
     backends: Callable[[], Sequence[Mapping[str, Any]]]
     """JSON-ready, without secrets."""
     config: Callable[[], ConfigInForce]
-    reload: Callable[[], Awaitable[ConfigInForce]]
-    """Reads the file again. Raises ConfigError, leaving the old configuration in force."""
+    reload: Callable[[], Awaitable[Reloaded]]
+    """Reads the file again, and takes it whole or not at all."""
     audit: Callable[[AuditRecord], None]

@@ -9,32 +9,32 @@ from fastapi import APIRouter, Depends
 from gateway.admin.roles import ADMIN, AdminOnly, allow
 from gateway.admin.services import AdminServices, AuditRecord, ConfigInForce
 from gateway.effective import effective
+from gateway.errors import BadRequest
 from gateway.version import __version__
 
 
-def routes(services: AdminServices) -> APIRouter:
-    router = APIRouter(tags=["Gateway"])
+def install(router: APIRouter, services: AdminServices) -> None:
 
-    @router.get("/admin/backends", dependencies=[Depends(allow(ADMIN))])
+    @router.get("/admin/backends", tags=["Gateway"], dependencies=[Depends(allow(ADMIN))])
     def backends() -> dict[str, Any]:
         """Every backend and its URLs: health, circuit, load."""
         return {"object": "list", "data": list(services.backends())}
 
-    @router.get("/admin/config", dependencies=[Depends(allow(ADMIN))])
+    @router.get("/admin/config", tags=["Gateway"], dependencies=[Depends(allow(ADMIN))])
     def config() -> dict[str, Any]:
         """The configuration in force, defaults included and secrets masked."""
         in_force = services.config()
         return {**_head(in_force), "settings": effective(in_force.settings)}
 
-    @router.post("/admin/reload")
+    @router.post("/admin/reload", tags=["Gateway"])
     async def reload(who: AdminOnly) -> dict[str, Any]:
         """Reads the configuration file again. With a mistake in it, the old one stays in force."""
-        before = services.config().version
-        in_force = await services.reload()
-        services.audit(AuditRecord(who.name, "reload", in_force.path))
-        return {**_head(in_force), "changed": in_force.version != before}
-
-    return router
+        result = await services.reload()
+        if not result.ok:
+            problems = "\n".join(result.problems)
+            raise BadRequest(f"The old configuration stays in force.\n{problems}", code="config_invalid")
+        services.audit(AuditRecord(who.name, "reload", f"configuration version {result.version}"))
+        return _head(services.config())
 
 
 def _head(in_force: ConfigInForce) -> dict[str, Any]:

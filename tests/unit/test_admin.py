@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from gateway.admin.app import MAX_BODY_BYTES, create_admin_app
 from gateway.admin.services import AdminServices, AuditRecord, ConfigInForce
 from gateway.clock import ManualClock
 from gateway.config import GatewaySettings
-from gateway.config_file import ConfigError, parse
 from gateway.keydirectory import KeyDirectory
 from gateway.keystore import KeyStore
 from gateway.keywatch import KeyWatcher
@@ -76,6 +75,13 @@ def event(tenant: str, n: int) -> Event:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Reloaded:
+    ok: bool
+    version: int
+    problems: tuple[str, ...]
+
+
 class House:
     """A management app over a real key store and a real ledger."""
 
@@ -108,9 +114,9 @@ class House:
             audit=self.audited.append,
         )
 
-    async def _reload(self) -> ConfigInForce:
+    async def _reload(self) -> Reloaded:
         self.version += 1
-        return self.services.config()
+        return Reloaded(True, self.version, ())
 
     def client(self, key: str | None = ADMIN_KEY, **changes: Any) -> TestClient:
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
@@ -119,8 +125,8 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    yield House(tmp_path)
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
 
 
 def failure(response: httpx2.Response, status: int) -> dict[str, Any]:
@@ -290,19 +296,18 @@ def test_the_configuration_is_shown_without_secrets(house: House) -> None:
 
 
 def test_reload_says_what_is_now_in_force(house: House) -> None:
-    body = house.client().post("/admin/reload").json()
-    assert (body["version"], body["changed"]) == (2, True)
+    assert house.client().post("/admin/reload").json()["version"] == 2
     assert house.audited[-1].action == "reload"
 
 
-def test_a_reload_of_a_mistaken_file_names_the_mistake(house: House) -> None:
-    async def reload() -> ConfigInForce:
-        parse("bakends: {}", {}, file="weir.yaml")
-        raise AssertionError
+def test_a_reload_of_a_mistaken_file_names_the_mistakes(house: House) -> None:
+    async def reload() -> Reloaded:
+        return Reloaded(False, 1, ("weir.yaml:1:1: bakends: unknown key", "weir.yaml:2:1: x: is empty"))
 
     error = failure(house.client(reload=reload).post("/admin/reload"), 400)
     assert error["code"] == "config_invalid"
-    assert "weir.yaml:1:1: bakends: unknown key" in error["message"]
+    assert "weir.yaml:1:1: bakends: unknown key\nweir.yaml:2:1: x" in error["message"]
+    assert house.audited == []
 
 
 def test_without_an_admin_key_keys_with_the_role_work_and_others_are_told(house: House) -> None:
@@ -376,7 +381,7 @@ def test_bad_bodies(house: House) -> None:
 def test_a_wrong_method_names_the_right_ones(house: House) -> None:
     response = house.client().put("/admin/keys", json={})
     assert failure(response, 405)["code"] == "method_not_allowed"
-    assert "GET" in response.headers["allow"]
+    assert response.headers["allow"] == "GET, POST"
 
 
 def test_the_docs_need_no_key_and_nothing_from_elsewhere(house: House) -> None:
@@ -389,9 +394,3 @@ def test_the_docs_need_no_key_and_nothing_from_elsewhere(house: House) -> None:
     assert "http://" not in page.text.replace("http://127.0.0.1:8080", "")
     assert "https://" not in page.text
     assert "src=" not in page.text
-
-
-def test_config_errors_are_all_told() -> None:
-    with pytest.raises(ConfigError) as caught:
-        parse("bakends: {}\nserver: {prot: 1}", {})
-    assert len(caught.value.problems) == 3
