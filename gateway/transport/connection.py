@@ -147,7 +147,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         # With no room in the write buffer, pause_writing and resume_writing tell when the request is out.
-        self._transport.set_write_buffer_limits(high=0)
+        # Not high=0: asyncio's TLS takes an empty buffer for a full one then.
+        self._transport.set_write_buffer_limits(high=1, low=0)
         self._keeper.opened(self)
 
     def data_received(self, data: bytes) -> None:
