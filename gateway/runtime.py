@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from cache.memory import MemoryStore
+from router.plain import PlainRouter
+
 from gateway.asgi import Scope
 from gateway.backends.fleet import Fleet
 from gateway.clock import Clock, SystemClock
@@ -21,6 +23,7 @@ from gateway.keystore import KeyStore
 from gateway.keywatch import KeyStatus, KeyWatcher
 from gateway.metrics import Metrics
 from gateway.pricecheck import price_check
+from gateway.problems import Place, Problem
 from gateway.requestlog import RequestLog
 from gateway.services import Background, Lifecycle, Live, Services
 from gateway.snapshot import Snapshot, compile_snapshot
@@ -31,17 +34,9 @@ from metering.event import Event
 from metering.ledger import Ledger
 from metering.ledger_url import open_ledger, sqlite_path
 from metering.writer import EventWriter
-from router.plain import PlainRouter
 
 WATCH_FILE_EVERY_S = 1.0
 CLOSE_LEDGER_WITHIN_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class ReloadResult:
-    ok: bool
-    version: int
-    problems: tuple[str, ...]
 
 
 class Runtime:
@@ -60,7 +55,7 @@ class Runtime:
         self.key_store = KeyStore(sqlite_path(settings.ledger))
         self.keys = KeyWatcher(self.key_store, settings, self.clock, on_change=self._keys_changed)
         self.transport = Http1Transport()
-        self.fleet = Fleet(settings.backends, self.transport, self.clock, on_change=self._news)
+        self.fleet = Fleet(settings.backends, self.transport, self.clock, on_change=self._backend_changed)
         self.meter = EventWriter(self.ledger, on_state=self._ledger_changed, on_rejected=self._row_rejected)
         self._file_stamp = _stamp(loaded.path)
         self._watching: asyncio.Task[None] | None = None
@@ -94,7 +89,7 @@ class Runtime:
         self.meter.start()
         await self.fleet.start()
         self._watching = self._loop.create_task(self._watch_file())
-        self._news("started", version=1, config=self.loaded.path)
+        self.news("started", version=1, config=self.loaded.path)
 
     async def stop(self) -> None:
         """Nothing that was metered is lost: background counting ends, then the ledger takes its rows."""
@@ -105,34 +100,33 @@ class Runtime:
         await self.transport.aclose()
         await asyncio.to_thread(self.keys.stop)
         left = await asyncio.to_thread(self.meter.close, CLOSE_LEDGER_WITHIN_S)
-        self._news("stopped", rows_not_written=len(left))
+        self.news("stopped", rows_not_written=len(left))
         self.ledger.close()
         await self.log.aclose()
 
-    async def reload(self) -> ReloadResult:
-        """Takes the file as it is now, whole or not at all."""
+    async def reload(self) -> None:
+        """Takes the file as it is now, whole or not at all. Raises ConfigError; the old one then goes on."""
         live = self.services.live
         version = live.snapshot.version
         try:
             loaded = await asyncio.to_thread(
                 load, self.loaded.path, os.environ, priced=price_check(self.catalogue)
             )
+            _refuse_what_needs_a_restart(self.loaded, loaded)
             snapshot = self._compile(loaded.settings, version + 1)
         except ConfigError as error:
-            return self._not_reloaded(version, tuple(str(problem) for problem in error.problems))
-        if fixed := _needs_restart(self.loaded.settings, loaded.settings):
-            return self._not_reloaded(version, (f"{', '.join(fixed)} can only change with a restart",))
+            self.news("reload_refused", version=version, problems=[str(p) for p in error.problems])
+            raise
         await self.fleet.reconcile(loaded.settings.backends)
         self.loaded = loaded
         live.snapshot = snapshot
         self.keys.use(loaded.settings)
-        self._news("reloaded", version=version + 1, hash=loaded.text_hash)
-        return ReloadResult(True, version + 1, ())
+        self.news("reloaded", version=version + 1, hash=loaded.text_hash)
 
-    def _not_reloaded(self, version: int, problems: tuple[str, ...]) -> ReloadResult:
-        """The old configuration goes on."""
-        self._news("reload_refused", version=version, problems=problems)
-        return ReloadResult(False, version, problems)
+    async def reload_if_good(self) -> None:
+        """For SIGHUP and for a file that changed: what is wrong with it stands in the log."""
+        with contextlib.suppress(ConfigError):
+            await self.reload()
 
     async def _watch_file(self) -> None:
         while True:
@@ -140,7 +134,7 @@ class Runtime:
             stamp = await asyncio.to_thread(_stamp, self.loaded.path)
             if stamp != self._file_stamp:
                 self._file_stamp = stamp
-                await self.reload()
+                await self.reload_if_good()
 
     def _compile(self, settings: GatewaySettings, version: int) -> Snapshot:
         return compile_snapshot(settings, version, self.catalogue, utc_day(self.clock.wall_ns() // 1000))
@@ -187,7 +181,7 @@ class Runtime:
 
     # ------------------------------------------------------------------ news
 
-    def _news(self, event: str, **fields: object) -> None:
+    def news(self, event: str, **fields: object) -> None:
         """One line per change of state, from any thread."""
         line = {"at_us": self.clock.wall_ns() // 1000, "event": event, **fields}
         if self._loop is None:
@@ -201,15 +195,18 @@ class Runtime:
         else:
             self._loop.call_soon_threadsafe(self.log.line, line)
 
+    def _backend_changed(self, backend: str, url: str, state: str, detail: str) -> None:
+        self.news("backend", backend=backend, url=url, state=state, detail=detail)
+
     def _keys_changed(self, status: KeyStatus) -> None:
-        self._news("keys", readable=status.readable, problem=status.problem, keys=status.keys)
+        self.news("keys", readable=status.readable, problem=status.problem, keys=status.keys)
 
     def _ledger_changed(self, ok: bool, detail: str) -> None:
-        self._news("ledger", ok=ok, detail=detail, backlog=self.meter.backlog)
+        self.news("ledger", ok=ok, detail=detail, backlog=self.meter.backlog)
 
     def _row_rejected(self, event: Event, detail: str) -> None:
         """The log is the last place where the row can be kept, so all of it goes there."""
-        self._news("row_rejected", detail=detail, row=repr(event))
+        self.news("row_rejected", detail=detail, row=repr(event))
 
 
 def _stamp(path: str) -> tuple[int, int] | None:
@@ -221,12 +218,16 @@ def _stamp(path: str) -> tuple[int, int] | None:
     return stat.st_mtime_ns, stat.st_size
 
 
-def _needs_restart(old: GatewaySettings, new: GatewaySettings) -> list[str]:
-    """What differs and only a restart can change."""
+def _refuse_what_needs_a_restart(old: LoadedConfig, new: LoadedConfig) -> None:
+    """Raises ConfigError for a change that a running process cannot make."""
+    was, now = old.settings, new.settings
     fixed = {
-        "ledger": (old.ledger, new.ledger),
-        "server.host": (old.server.host, new.server.host),
-        "server.port": (old.server.port, new.server.port),
-        "cache.max_memory": (old.cache.max_memory, new.cache.max_memory),
+        "ledger": was.ledger == now.ledger,
+        "server.host": was.server.host == now.server.host,
+        "server.port": was.server.port == now.server.port,
+        "cache.max_memory": was.cache.max_memory == now.cache.max_memory,
     }
-    return [name for name, (was, now) in fixed.items() if was != now]
+    changed = [name for name, same in fixed.items() if not same]
+    if changed:
+        message = f"{', '.join(changed)} can only change with a restart"
+        raise ConfigError([Problem(new.path, Place(1, 1), (), message)])

@@ -98,10 +98,7 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
 
     def _reload(self) -> None:
-        self._runtime.services.background.spawn(self._reload_now())
-
-    async def _reload_now(self) -> None:
-        await self._runtime.reload()
+        self._runtime.services.background.spawn(self._runtime.reload_if_good())
 
 
 async def _serve(runtime: Runtime, listener: socket.socket, on_ready: Callable[[], None]) -> int:

@@ -1,0 +1,93 @@
+"""Management's view of a running gateway: what `admin/` may read and change, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.admin.app import create_admin_app
+from gateway.admin.services import AdminServices, AuditRecord, ConfigInForce
+from gateway.app import AsgiApp
+from gateway.keydirectory import KeyDirectory
+from gateway.runtime import Runtime
+from metering.event import Event
+from metering.event_query import query_events
+from metering.ledger import LedgerReader
+from metering.ledger_url import open_reader
+from metering.reports import ReportQuery, UsageReport, usage_report
+
+FLUSH_WITHIN_S = 2.0
+
+
+def management_app(runtime: Runtime) -> AsgiApp:
+    """Opens a reader of the ledger of its own. Raises LedgerError."""
+    view = _View(runtime, open_reader(runtime.loaded.settings.ledger))
+    return create_admin_app(
+        AdminServices(
+            clock=runtime.clock,
+            admin_key=view.admin_key,
+            identify=runtime.keys.identify,
+            keys=KeyDirectory(runtime.key_store, lambda: runtime.loaded.settings, runtime.clock),
+            refresh_keys=runtime.keys.refresh,
+            report=view.report,
+            events=view.events,
+            backends=view.backends,
+            config=view.config,
+            reload=view.reload,
+            audit=view.audit,
+        )
+    )
+
+
+class _View:
+    def __init__(self, runtime: Runtime, reader: LedgerReader) -> None:
+        self._runtime = runtime
+        self._reader = reader
+
+    def admin_key(self) -> str | None:
+        key = self._runtime.loaded.settings.admin_key
+        return None if key is None else key.get_secret_value()
+
+    def report(self, query: ReportQuery) -> UsageReport:
+        """Including the rows of the last moments."""
+        self._runtime.meter.flush(FLUSH_WITHIN_S)
+        return usage_report(self._reader, query)
+
+    def events(
+        self,
+        *,
+        request_id: str | None,
+        tenant: str | None,
+        limit: int,
+        after: str | None,
+        newest_first: bool,
+    ) -> Sequence[Event]:
+        self._runtime.meter.flush(FLUSH_WITHIN_S)
+        return query_events(
+            self._reader,
+            request_id=request_id,
+            tenant=tenant,
+            limit=limit,
+            after=after,
+            newest_first=newest_first,
+        )
+
+    def backends(self) -> Sequence[Mapping[str, Any]]:
+        return self._runtime.fleet.snapshot()
+
+    def config(self) -> ConfigInForce:
+        loaded, live = self._runtime.loaded, self._runtime.services.live
+        return ConfigInForce(
+            settings=loaded.settings,
+            version=live.snapshot.version,
+            text_hash=loaded.text_hash,
+            path=loaded.path,
+            warnings=tuple(str(warning) for warning in loaded.warnings),
+        )
+
+    async def reload(self) -> ConfigInForce:
+        await self._runtime.reload()
+        return self.config()
+
+    def audit(self, record: AuditRecord) -> None:
+        self._runtime.news("audit", who=record.who, action=record.action, subject=record.subject)
