@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import pytest_asyncio
 from langchain_core.embeddings import Embeddings
@@ -51,8 +51,8 @@ class OnTheRoad:
     @pytest_asyncio.fixture(autouse=True)
     async def _on_the_road(self, road: Road) -> AsyncIterator[None]:
         self.road = road
-        with httpx.Client() as client:
-            async with httpx.AsyncClient() as async_client:
+        with httpx2.Client() as client:
+            async with httpx2.AsyncClient() as async_client:
                 self.http = {"http_client": client, "http_async_client": async_client}
                 yield
 
