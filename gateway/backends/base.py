@@ -55,3 +55,12 @@ class Backend(Protocol):
     def load(self, metrics: str) -> Load:
         """From the engine's Prometheus text."""
         ...
+
+    def token_count_request(self, text: str, upstream_model: str) -> tuple[str, bytes] | None:
+        """(absolute path, JSON body) to POST so that the engine's own tokenizer counts `text`; None where
+        nobody can be asked."""
+        ...
+
+    def token_count(self, payload: object) -> int:
+        """From the parsed answer to that. Raises ValueError where it holds no count."""
+        ...

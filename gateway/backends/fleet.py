@@ -1,0 +1,231 @@
+"""Every upstream there is: which one gets the next attempt, and who looks after them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from gateway.backends.health import watch
+from gateway.backends.target import Target
+from gateway.clock import Clock
+from gateway.config import BackendSettings
+from gateway.engine.process import spawn_child
+from gateway.engine.supervisor import EngineState, EngineStatus, EngineSupervisor, Spawn
+from gateway.transport.base import Transport
+
+OnChange = Callable[[str, str, str, str], None]
+"""(backend, url or label, state, detail): called once per change of state."""
+RETIRE_WITHIN_S = 30.0
+"""How long a removed engine may finish the requests it is answering."""
+_RETIRE_LOOK_EVERY_S = 0.05
+
+
+def ignore(backend: str, url: str, state: str, detail: str) -> None:
+    """Nobody wants to know."""
+
+
+class Pool:
+    """The targets of one backend, and what runs for them."""
+
+    def __init__(self, name: str, settings: BackendSettings, clock: Clock) -> None:
+        self.name = name
+        self.settings = settings
+        self.targets = [Target(name, settings, url, clock) for url in settings.base_urls or (None,)]
+        self.engine: EngineSupervisor | None = None
+        self.checks: list[asyncio.Task[None]] = []
+        self.turn = 0
+
+    def use(self, settings: BackendSettings) -> None:
+        """Settings that change nothing about where and how requests are sent."""
+        self.settings = settings
+        for target in self.targets:
+            target.settings = settings
+
+    async def stop(self) -> None:
+        for task in self.checks:
+            task.cancel()
+        await asyncio.gather(*self.checks, return_exceptions=True)
+        if self.engine is not None:
+            await self.engine.stop()
+
+
+class Fleet:
+    """Bound to the event loop that `start` runs on. A backend's targets outlive a reload that leaves it alone,
+    and so do its circuits, its counts and its engine."""
+
+    def __init__(
+        self,
+        backends: Mapping[str, BackendSettings],
+        transport: Transport,
+        clock: Clock,
+        on_change: OnChange = ignore,
+        spawn: Spawn = spawn_child,
+    ) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._on_change = on_change
+        self._spawn = spawn
+        self._pools = {name: Pool(name, settings, clock) for name, settings in backends.items()}
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    # ------------------------------------------------------------------ choose
+
+    def pick(self, backend: str, exclude: Collection[Target] = ()) -> Target | None:
+        """Where the next attempt on this backend goes, or None if nobody there can take it: the least busy one
+        that is healthy and whose circuit lets it through, an excluded one only if there is no other. The
+        caller owes the target's breaker a word about how it went."""
+        pool = self._pools.get(backend)
+        if pool is None:
+            return None
+        if len(pool.targets) == 1:
+            target = pool.targets[0]
+            return target if target.healthy and not target.starting and target.breaker.allows() else None
+        return _least_busy(pool, exclude)
+
+    def targets(self) -> Sequence[Target]:
+        return [target for pool in self._pools.values() for target in pool.targets]
+
+    def ready(self, backend: str) -> bool:
+        """Whether `pick` would find somebody. Claims no probe."""
+        pool = self._pools.get(backend)
+        return pool is not None and any(target.up for target in pool.targets)
+
+    def engine(self, backend: str) -> EngineStatus | None:
+        """Of a backend that the gateway launched."""
+        pool = self._pools.get(backend)
+        return pool.engine.status() if pool is not None and pool.engine is not None else None
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """For /admin, health and doctor: every backend, without its key."""
+        return [
+            {
+                "object": "backend",
+                "id": pool.name,
+                "kind": pool.settings.kind,
+                "ready": self.ready(pool.name),
+                "models": sorted(pool.settings.models),
+                "stand_in_for": pool.settings.stand_in_for,
+                "targets": [target.describe() for target in pool.targets],
+                "engine": None if pool.engine is None else pool.engine.status().describe(),
+            }
+            for pool in self._pools.values()
+        ]
+
+    # ------------------------------------------------------------------ live
+
+    async def start(self) -> None:
+        """Starts engines and health checks; waits for neither."""
+        for pool in self._pools.values():
+            self._start(pool)
+
+    async def wait_ready(self, timeout_s: float | None = None) -> bool:
+        """Until every launched engine is ready or has failed for good; True if all are ready."""
+        engines = [pool.engine for pool in self._pools.values() if pool.engine is not None]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await asyncio.gather(*(engine.settled() for engine in engines))
+        return all(engine.state is EngineState.READY for engine in engines)
+
+    async def reconcile(self, backends: Mapping[str, BackendSettings]) -> None:
+        """Takes new settings. Backends that would be reached as before stay as they are; changed ones begin
+        anew; removed ones finish what they are answering, then end."""
+        before, after = self._pools, dict[str, Pool]()
+        for name, settings in backends.items():
+            pool = before.get(name)
+            if pool is not None and _reached_alike(pool.settings, settings):
+                pool.use(settings)
+                after[name] = pool
+            else:
+                after[name] = Pool(name, settings, self._clock)
+        self._pools = after
+        for name, pool in after.items():
+            if before.get(name) is not pool:
+                self._start(pool)
+        for name, pool in before.items():
+            if after.get(name) is not pool:
+                self._retire(pool)
+
+    async def stop(self) -> None:
+        """Ends every check and every engine; leaves no process."""
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
+
+    def _start(self, pool: Pool) -> None:
+        loop = asyncio.get_running_loop()
+        if pool.settings.launch is not None:
+            pool.engine = self._engine(pool, pool.targets[0])
+            pool.engine.start()
+        if pool.settings.health.every > 0:
+            pool.checks = [
+                loop.create_task(watch(target, self._transport, self._health_changed))
+                for target in pool.targets
+            ]
+
+    def _engine(self, pool: Pool, target: Target) -> EngineSupervisor:
+        assert pool.settings.launch is not None
+
+        def changed(status: EngineStatus) -> None:
+            if status.state is EngineState.READY:
+                target.came_up(status.address)
+            else:
+                target.went_down()
+                target.detail = status.detail
+            self._on_change(pool.name, target.label, status.state.value, status.detail)
+
+        return EngineSupervisor(
+            pool.settings.launch,
+            alias=_first_upstream_name(pool.settings),
+            on_change=changed,
+            clock=self._clock,
+            spawn=self._spawn,
+        )
+
+    def _retire(self, pool: Pool) -> None:
+        task = asyncio.get_running_loop().create_task(_finish_and_stop(pool))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    def _health_changed(self, target: Target) -> None:
+        state = "healthy" if target.healthy else "unhealthy"
+        self._on_change(target.backend, target.label, state, target.detail)
+
+
+def _least_busy(pool: Pool, exclude: Collection[Target]) -> Target | None:
+    """Ties go around: each call begins one target further."""
+    targets = pool.targets
+    pool.turn = (pool.turn + 1) % len(targets)
+    in_turn = targets[pool.turn :] + targets[: pool.turn]
+    able = [target for target in in_turn if target.healthy and not target.starting]
+    able.sort(key=lambda target: (target in exclude, target.in_flight))
+    return next((target for target in able if target.breaker.allows()), None)
+
+
+def _reached_alike(old: BackendSettings, new: BackendSettings) -> bool:
+    """Whether requests go to the same place in the same way; names and prices of models do not matter, but a
+    launched engine answers to the first model's upstream name."""
+    elsewhere = {"models", "price_provider", "stand_in_for", "retry"}
+    same = all(
+        getattr(old, field) == getattr(new, field)
+        for field in BackendSettings.model_fields
+        if field not in elsewhere
+    )
+    return same and (new.launch is None or _first_upstream_name(old) == _first_upstream_name(new))
+
+
+def _first_upstream_name(settings: BackendSettings) -> str:
+    return next(iter(settings.models.values())).upstream
+
+
+async def _finish_and_stop(pool: Pool) -> None:
+    try:
+        async with asyncio.timeout(RETIRE_WITHIN_S):
+            while any(target.in_flight for target in pool.targets):
+                await asyncio.sleep(_RETIRE_LOOK_EVERY_S)
+    except TimeoutError:
+        pass
+    finally:
+        await pool.stop()

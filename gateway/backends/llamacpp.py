@@ -1,0 +1,50 @@
+"""llama.cpp's server, started by the gateway or by somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from gateway.backends.base import Load
+from gateway.backends.gauges import load_from
+from gateway.backends.openai_form import PATHS, disjoint_usage, section, tokens
+from gateway.call import Api
+from gateway.config import Feature
+from metering.usage import Provenance, TokenUsage
+
+
+class LlamaCpp:
+    kind = "llamacpp"
+    provenance = Provenance.ENGINE
+    features: frozenset[Feature] = frozenset(
+        {"chat", "completions", "embeddings", "tools", "json_schema", "logprobs"}
+    )
+    health_path: str | None = "/health"
+
+    def target(self, api: Api) -> str:
+        return PATHS[api]
+
+    def usage(self, payload: Mapping[str, Any]) -> TokenUsage | None:
+        """Older servers name the tokens that came from the cache only in `timings.cache_n`."""
+        cache_n = tokens(section(payload, "timings"), "cache_n")
+        return disjoint_usage(payload, self.provenance, cache_read=cache_n)
+
+    def load(self, metrics: str) -> Load:
+        """Needs --metrics. Newer servers no longer say how full the cache is."""
+        return load_from(
+            metrics,
+            running="llamacpp:requests_processing",
+            waiting="llamacpp:requests_deferred",
+            kv_used=("llamacpp:kv_cache_usage_ratio",),
+        )
+
+    def token_count_request(self, text: str, upstream_model: str) -> tuple[str, bytes] | None:
+        return "/tokenize", orjson.dumps({"content": text, "add_special": False})
+
+    def token_count(self, payload: object) -> int:
+        found = payload.get("tokens") if isinstance(payload, Mapping) else None
+        if not isinstance(found, list):
+            raise ValueError("the answer of /tokenize holds no list of tokens")
+        return len(found)

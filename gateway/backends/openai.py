@@ -1,0 +1,36 @@
+"""OpenAI, and whatever vendor answers in its form at another URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.backends.base import Load
+from gateway.backends.openai_form import PATHS, disjoint_usage
+from gateway.call import Api
+from gateway.config import Feature
+from metering.usage import Provenance, TokenUsage
+
+
+class OpenAI:
+    kind = "openai"
+    provenance = Provenance.VENDOR
+    features: frozenset[Feature] = frozenset(
+        {"chat", "completions", "embeddings", "tools", "vision", "json_schema", "logprobs"}
+    )
+    health_path: str | None = None
+
+    def target(self, api: Api) -> str:
+        return PATHS[api]
+
+    def usage(self, payload: Mapping[str, Any]) -> TokenUsage | None:
+        return disjoint_usage(payload, self.provenance)
+
+    def load(self, metrics: str) -> Load:
+        return Load(None, None, None)
+
+    def token_count_request(self, text: str, upstream_model: str) -> tuple[str, bytes] | None:
+        return None
+
+    def token_count(self, payload: object) -> int:
+        raise ValueError("an openai backend counts no tokens")
