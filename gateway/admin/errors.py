@@ -16,6 +16,7 @@ from gateway.errors import (
     WrongMethod,
 )
 from gateway.keystore import BadName, KeyStoreError, KeyStoreUnavailable, NameTaken, NoSuchName
+from gateway.problems import ConfigError
 from metering.ledger import LedgerError
 from metering.reports import ReportError
 
@@ -34,6 +35,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(KeyStoreError, _key_store)
     app.add_exception_handler(LedgerError, _ledger)
     app.add_exception_handler(ReportError, _report)
+    app.add_exception_handler(ConfigError, _config)
     app.add_exception_handler(Exception, _defect)
 
 
@@ -100,6 +102,10 @@ async def _ledger(request: Request, error: Exception) -> Response:
 
 async def _report(request: Request, error: Exception) -> Response:
     return respond(BadRequest(f"{error}."))
+
+
+async def _config(request: Request, error: Exception) -> Response:
+    return respond(BadRequest(f"The old configuration stays in force.\n{error}", code="config_invalid"))
 
 
 async def _defect(request: Request, error: Exception) -> Response:

@@ -40,23 +40,6 @@ class ConfigInForce:
     warnings: tuple[str, ...]
 
 
-class Reloaded(Protocol):
-    """How a reload ended."""
-
-    @property
-    def ok(self) -> bool: ...
-
-    @property
-    def version(self) -> int:
-        """Of the configuration now in force."""
-        ...
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """Why the old configuration stays in force, when not ok."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
     """A change made through management: who did what to which thing."""
@@ -82,6 +65,6 @@ class AdminServices:
     backends: Callable[[], Sequence[Mapping[str, Any]]]
     """JSON-ready, without secrets."""
     config: Callable[[], ConfigInForce]
-    reload: Callable[[], Awaitable[Reloaded]]
-    """Reads the file again, and takes it whole or not at all."""
+    reload: Callable[[], Awaitable[ConfigInForce]]
+    """Reads the file again, and takes it whole or not at all: raises ConfigError, and the old one goes on."""
     audit: Callable[[AuditRecord], None]

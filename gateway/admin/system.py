@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends
 from gateway.admin.roles import ADMIN, AdminOnly, allow
 from gateway.admin.services import AdminServices, AuditRecord, ConfigInForce
 from gateway.effective import effective
-from gateway.errors import BadRequest
 from gateway.version import __version__
 
 
@@ -29,12 +28,9 @@ def install(router: APIRouter, services: AdminServices) -> None:
     @router.post("/admin/reload", tags=["Gateway"])
     async def reload(who: AdminOnly) -> dict[str, Any]:
         """Reads the configuration file again. With a mistake in it, the old one stays in force."""
-        result = await services.reload()
-        if not result.ok:
-            problems = "\n".join(result.problems)
-            raise BadRequest(f"The old configuration stays in force.\n{problems}", code="config_invalid")
-        services.audit(AuditRecord(who.name, "reload", f"configuration version {result.version}"))
-        return _head(services.config())
+        in_force = await services.reload()
+        services.audit(AuditRecord(who.name, "reload", f"configuration version {in_force.version}"))
+        return _head(in_force)
 
 
 def _head(in_force: ConfigInForce) -> dict[str, Any]:

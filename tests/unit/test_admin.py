@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from gateway.admin.app import MAX_BODY_BYTES, create_admin_app
 from gateway.admin.services import AdminServices, AuditRecord, ConfigInForce
 from gateway.clock import ManualClock
 from gateway.config import GatewaySettings
+from gateway.config_file import parse
 from gateway.keydirectory import KeyDirectory
 from gateway.keystore import KeyStore
 from gateway.keywatch import KeyWatcher
@@ -75,13 +76,6 @@ def event(tenant: str, n: int) -> Event:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Reloaded:
-    ok: bool
-    version: int
-    problems: tuple[str, ...]
-
-
 class House:
     """A management app over a real key store and a real ledger."""
 
@@ -114,9 +108,9 @@ class House:
             audit=self.audited.append,
         )
 
-    async def _reload(self) -> Reloaded:
+    async def _reload(self) -> ConfigInForce:
         self.version += 1
-        return Reloaded(True, self.version, ())
+        return self.services.config()
 
     def client(self, key: str | None = ADMIN_KEY, **changes: Any) -> TestClient:
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
@@ -301,12 +295,14 @@ def test_reload_says_what_is_now_in_force(house: House) -> None:
 
 
 def test_a_reload_of_a_mistaken_file_names_the_mistakes(house: House) -> None:
-    async def reload() -> Reloaded:
-        return Reloaded(False, 1, ("weir.yaml:1:1: bakends: unknown key", "weir.yaml:2:1: x: is empty"))
+    async def reload() -> ConfigInForce:
+        parse("bakends: {}\nx:\n", {}, file="weir.yaml")
+        raise AssertionError("a file without backends was taken")
 
     error = failure(house.client(reload=reload).post("/admin/reload"), 400)
     assert error["code"] == "config_invalid"
-    assert "weir.yaml:1:1: bakends: unknown key\nweir.yaml:2:1: x" in error["message"]
+    assert "weir.yaml:1:1: bakends: unknown key" in error["message"]
+    assert "weir.yaml:2:1: x: unknown key" in error["message"]
     assert house.audited == []
 
 

@@ -1,0 +1,98 @@
+"""What several commands share: the configuration file, the key store, instants, tables."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+
+from gateway.config import GatewaySettings
+from gateway.config_file import LoadedConfig, load
+from gateway.keydirectory import stored_tenant_names
+from gateway.keystore import KeyStore
+from gateway.problems import ConfigError
+from metering.ledger_url import sqlite_path
+
+DEFAULT_CONFIG = "weir.yaml"
+PLACEHOLDER = "unset-environment-variable"
+
+
+class CommandFailed(Exception):
+    """Told on stderr; the exit code is 1."""
+
+
+def fail(command: str, message: object) -> int:
+    sys.stderr.write(f"weir {command}: {message}\n")
+    return 1
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        default=DEFAULT_CONFIG,
+        metavar="FILE",
+        help=f"configuration file (default: {DEFAULT_CONFIG})",
+    )
+
+
+def load_for_books(path: str) -> LoadedConfig:
+    """For commands that need the file's names and its ledger, not its secrets: variables that this shell
+    does not have are no mistake. Raises CommandFailed."""
+    try:
+        return load(path, _Placeholders(os.environ), tenants_in_store=tenants_in_store)
+    except ConfigError as error:
+        raise CommandFailed(f"the configuration has mistakes\n{error}") from error
+
+
+def tenants_in_store(settings: GatewaySettings) -> frozenset[str] | None:
+    return stored_tenant_names(KeyStore(sqlite_path(settings.ledger)))
+
+
+class _Placeholders(Mapping[str, str]):
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        return self._environ.get(name) or PLACEHOLDER
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)
+
+
+def instant(text: str) -> datetime | date:
+    """For argparse: `2026-12-31` or `2026-12-31T18:00:00Z`."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day or a time, such as 2026-12-31") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def day(text: str) -> date:
+    """For argparse: `2026-12-31`."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day, such as 2026-12-31") from None
+
+
+def model_list(text: str) -> tuple[str, ...]:
+    """For argparse: `auto,gpt-5-mini`."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Aligned columns, `-` where empty."""
+    cells = [list(titles), *([cell or "-" for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(titles))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+    return "".join(line.rstrip() + "\n" for line in lines)

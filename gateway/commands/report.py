@@ -1,0 +1,70 @@
+"""What was used and what it cost, from the ledger: a table, JSON, or CSV. Days are UTC days, the last one
+included."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import timedelta
+
+from gateway.commands.common import (
+    DEFAULT_CONFIG,
+    CommandFailed,
+    day,
+    fail,
+    load_for_books,
+    model_list,
+)
+from metering.days import day_start_us
+from metering.ledger import LedgerError
+from metering.ledger_url import open_reader
+from metering.render import render_csv, render_json, render_text
+from metering.reports import DEFAULT_GROUPING, DIMENSIONS, PERIODS, ReportError, ReportQuery, usage_report
+
+HELP = "what was used and what it cost"
+_RENDER = {"text": render_text, "json": render_json, "csv": render_csv}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--config", metavar="FILE", help=f"whose ledger to read (default: {DEFAULT_CONFIG})")
+    source.add_argument("--ledger", metavar="URL", help="such as sqlite:///weir.db")
+    parser.add_argument(
+        "--by",
+        type=model_list,
+        default=DEFAULT_GROUPING,
+        metavar="A,B",
+        help=f"group by {', '.join(DIMENSIONS)} (default: {','.join(DEFAULT_GROUPING)})",
+    )
+    parser.add_argument("--from", dest="from_", type=day, metavar="DAY", help="first day")
+    parser.add_argument("--to", type=day, metavar="DAY", help="last day")
+    for name in DIMENSIONS:
+        if name not in PERIODS:
+            parser.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE", help=f"only this {name}")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", dest="shape", action="store_const", const="json", default="text")
+    shape.add_argument("--csv", dest="shape", action="store_const", const="csv")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        url = arguments.ledger or load_for_books(arguments.config or DEFAULT_CONFIG).settings.ledger
+        report = usage_report(open_reader(url), _query(arguments))
+    except (CommandFailed, LedgerError) as error:
+        return fail("report", error)
+    except ReportError as error:
+        fail("report", error)
+        return 2
+    sys.stdout.write(_RENDER[arguments.shape](report))
+    return 0
+
+
+def _query(arguments: argparse.Namespace) -> ReportQuery:
+    """Raises ReportError."""
+    asked = {name: getattr(arguments, name) for name in DIMENSIONS if name not in PERIODS}
+    return ReportQuery(
+        group_by=arguments.by,
+        from_us=None if arguments.from_ is None else day_start_us(arguments.from_),
+        until_us=None if arguments.to is None else day_start_us(arguments.to + timedelta(days=1)),
+        where={name: value for name, value in asked.items() if value is not None},
+    )
