@@ -13,8 +13,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from gateway import server
+from gateway.commands.common import fail
 from gateway.commands.demo_files import LARGE_MODEL, SMALL_MODEL, STAND_IN_MODEL, DemoFiles, prepare
+from gateway.commands.serve import port
 
 HELP = "start a gateway with a local engine, keys and a configuration of its own"
 
@@ -22,16 +23,17 @@ HELP = "start a gateway with a local engine, keys and a configuration of its own
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, default=Path(".weir"), help="keys, configuration and ledger")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--port", type=port, default=8080)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from gateway import server  # slow: not before the command line is known to be right
+
     openai = bool(os.environ.get("OPENAI_API_KEY"))
     try:
         files = prepare(arguments.folder, host=arguments.host, port=arguments.port, openai=openai)
     except OSError as error:
-        sys.stderr.write(f"weir demo: {arguments.folder}: {error.strerror or error}\n")
-        return 1
+        return fail("demo", f"{arguments.folder}: {error.strerror or error}")
     sys.stdout.write("Starting the local engine; the first answer waits for it.\n")
     return server.run(files.config, on_ready=lambda: _announce(files, arguments, openai))
 

@@ -105,7 +105,7 @@ _STAND_IN = """\
     stand_in_for: gpt-5-mini
     launch: {{weights: "{weights}", context_tokens: 8192, slots: 2}}
     models:
-      {model}: {{upstream: {model}, context_tokens: 4096}}
+      {model}: {{upstream: {model}, context_tokens: 8192}}
 """
 
 _STAND_IN_RATE = """\
@@ -123,7 +123,7 @@ backends:
     kind: llamacpp
     launch: {{weights: "{weights}", context_tokens: 16384, slots: 4, embeddings: true}}
     models:
-      {small}: {{upstream: {small}, context_tokens: 4096}}
+      {small}: {{upstream: {small}, context_tokens: 8192}}
   large:
 {large_backend}
 models:
