@@ -54,12 +54,13 @@ class Connection(asyncio.Protocol):
         "_complete",
         "_deadlines",
         "_flaw",
+        "_headers",
         "_heard",
         "_is_head",
         "_keep_alive",
         "_keeper",
+        "_loop",
         "_parser",
-        "_paused",
         "_reply",
         "_served",
         "_timeouts",
@@ -71,16 +72,17 @@ class Connection(asyncio.Protocol):
 
     _transport: asyncio.Transport
     _timeouts: Timeouts
+    _headers: list[Header]
 
     def __init__(self, keeper: Keeper, peer: str) -> None:
         self.peer = peer
         self._keeper = keeper
-        self._deadlines = Deadlines(asyncio.get_running_loop(), self._expired)
+        self._loop = asyncio.get_running_loop()
+        self._deadlines = Deadlines(self._loop, self._expired)
         self._parser = HttpResponseParser(self)
         self._reply: Http1Reply | None = None
         self._served = 0
         self._writing = False
-        self._paused = False
         self._reset(is_head=False)
 
     def _reset(self, *, is_head: bool) -> None:
@@ -109,7 +111,8 @@ class Connection(asyncio.Protocol):
             raise NoAnswer(f"{self.peer}: closed the connection before the request", reused=self._served > 0)
         self._reset(is_head=is_head)
         self._timeouts = timeouts
-        reply = self._reply = Http1Reply(self, LOW_WATER_BYTES)
+        reply = self._reply = Http1Reply(self, self._loop, LOW_WATER_BYTES)
+        self._headers = reply.headers
         if len(body) <= JOIN_BYTES:
             self._transport.write(head + body)
         else:
@@ -134,9 +137,9 @@ class Connection(asyncio.Protocol):
     def rest(self) -> None:
         self._deadlines.rest()
 
-    def drained(self) -> None:
-        if self._paused:
-            self._paused = False
+    def resume(self) -> None:
+        if self._reply is not None:
+            self._reply.paused = False
             self._transport.resume_reading()
 
     def abandon(self) -> None:
@@ -198,8 +201,7 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._answered:  # afterwards they are trailers
-            assert self._reply is not None
-            self._reply.headers.append((name.lower(), value))
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         reply = self._reply
@@ -223,8 +225,10 @@ class Connection(asyncio.Protocol):
         if self._complete:
             self._keep_alive = False  # a body after the answer to HEAD
         else:
-            assert self._reply is not None
-            self._reply.add(piece)
+            reply = self._reply
+            assert reply is not None
+            reply.pieces.append(piece)
+            reply.buffered_bytes += len(piece)
 
     def on_message_complete(self) -> None:
         if self._answered and not self._complete:
@@ -236,15 +240,16 @@ class Connection(asyncio.Protocol):
     def _pass_on(self, reply: Http1Reply) -> None:
         if reply.wake():
             self._deadlines.rest()
-        if reply.buffered_bytes > HIGH_WATER_BYTES and not reply.unbounded and not self._paused:
-            self._paused = True
+        if reply.buffered_bytes > HIGH_WATER_BYTES and not reply.unbounded and not reply.paused:
+            reply.paused = True
             self._transport.pause_reading()
 
     def _finish(self) -> None:
         reply, self._reply = self._reply, None
         assert reply is not None
         self._deadlines.clear()
-        self.drained()
+        if reply.paused:
+            self._transport.resume_reading()
         self._served += 1
         if self._is_head:
             self._parser = HttpResponseParser(self)  # the old one waits for a body

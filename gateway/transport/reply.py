@@ -26,8 +26,8 @@ class Source(Protocol):
         """Nobody waits any longer."""
         ...
 
-    def drained(self) -> None:
-        """The pile of unread pieces is low again, or may grow without bound."""
+    def resume(self) -> None:
+        """Reads from the socket again, which it stopped when it set `paused`."""
         ...
 
     def abandon(self) -> None:
@@ -36,32 +36,37 @@ class Source(Protocol):
 
 
 class Http1Reply:
-    """Implements Reply. The connection writes `status`, `headers` and `buffered_bytes` and calls `add`,
-    `wake`, `finish`, `fail`; the reader calls the rest."""
+    """Implements Reply. The connection writes the public attributes and calls `wake`, `finish`, `fail`; the
+    reader calls the rest."""
 
     __slots__ = (
         "_failure",
+        "_loop",
         "_low_bytes",
         "_peer",
-        "_pieces",
         "_source",
         "_waiter",
         "buffered_bytes",
         "headers",
+        "paused",
+        "pieces",
         "status",
         "unbounded",
         "whole",
     )
 
-    def __init__(self, source: Source, low_bytes: int) -> None:
+    def __init__(self, source: Source, loop: asyncio.AbstractEventLoop, low_bytes: int) -> None:
         self.status = 0
         """0 until the headers have arrived."""
         self.headers: list[Header] = []
         self.whole = False
         self.buffered_bytes = 0
+        self.paused = False
+        """Whether the connection has stopped reading because of what piles up here."""
         self.unbounded = False
         """Whether unread pieces may pile up: `read` bounds them itself."""
-        self._pieces: deque[bytes] = deque()
+        self.pieces: deque[bytes] = deque()
+        self._loop = loop
         self._low_bytes = low_bytes
         self._peer = source.peer
         self._source: Source | None = source
@@ -78,32 +83,40 @@ class Http1Reply:
 
     async def read(self, limit_bytes: int) -> bytes:
         self.unbounded = True
-        if self._source is not None:
-            self._source.drained()
+        if self.paused and self._source is not None:
+            self._source.resume()
         while not self.whole:
             if self._failure is not None:
                 raise self._failure
             if self.buffered_bytes > limit_bytes:
                 break
-            await self._more()
+            try:
+                await self._bytes()
+            except asyncio.CancelledError:
+                self._rest()
+                raise
         if self.buffered_bytes > limit_bytes:
             self.abort()
             raise Cut(f"{self._peer}: the answer is longer than {limit_bytes} bytes")
-        pieces = self._pieces
+        pieces = self.pieces
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def chunk(self) -> bytes:
-        pieces = self._pieces
+        pieces = self.pieces
         while not pieces:
             if self.whole:
                 return b""
             if self._failure is not None:
                 raise self._failure
-            await self._more()
+            try:
+                await self._bytes()
+            except asyncio.CancelledError:
+                self._rest()
+                raise
         piece = pieces.popleft()
         self.buffered_bytes -= len(piece)
-        if self.buffered_bytes <= self._low_bytes and self._source is not None:
-            self._source.drained()
+        if self.paused and self.buffered_bytes <= self._low_bytes and self._source is not None:
+            self._source.resume()
         return piece
 
     def abort(self) -> None:
@@ -112,33 +125,28 @@ class Http1Reply:
 
     async def head(self) -> None:
         """Returns when the headers have arrived, raises what kept them from it. Cancelled, it aborts."""
+        waiter = self._waiter = self._loop.create_future()
         try:
-            await self._wait()
+            await waiter
         except asyncio.CancelledError:
             self.abort()
             raise
         if not self.status and self._failure is not None:
             raise self._failure
 
-    async def _more(self) -> None:
+    def _bytes(self) -> asyncio.Future[None]:
+        """Done when something has happened to the body; until then the idle timeout runs."""
         source = self._source
         assert source is not None, "neither whole nor failed, so the connection is still ours"
         source.expect()
-        try:
-            await self._wait()
-        except asyncio.CancelledError:
-            source.rest()
-            raise
-
-    def _wait(self) -> asyncio.Future[None]:
-        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        waiter = self._waiter = self._loop.create_future()
         return waiter
 
-    # ------------------------------------------------------------------ for the connection
+    def _rest(self) -> None:
+        if self._source is not None:
+            self._source.rest()
 
-    def add(self, piece: bytes) -> None:
-        self._pieces.append(piece)
-        self.buffered_bytes += len(piece)
+    # ------------------------------------------------------------------ for the connection
 
     def wake(self) -> bool:
         """Whether somebody was waiting."""

@@ -208,7 +208,7 @@ async def test_aclose_ends_everything_and_tells_those_who_wait(transport: Http1T
     async with upstream(handler) as up:
         streaming = await ask(transport, up.origin, method=b"GET", body=b"")
         waiting = asyncio.ensure_future(ask(transport, up.origin))
-        await settle(lambda: transport.stats().open == 2)
+        await settle(lambda: transport.stats().sends_total == 2)
         await transport.aclose()
         await transport.aclose()
         assert await streaming.chunk() == b"a"
