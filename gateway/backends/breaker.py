@@ -53,7 +53,7 @@ class Breaker:
         return True
 
     def succeeded(self) -> None:
-        """The upstream answered. In an open circuit this comes from before it opened, and says nothing new."""
+        """The upstream answered. In an open circuit, to a request from before it opened: nothing new."""
         if self._retry_at_s is None:
             self._failures = 0
         elif self._probing:

@@ -15,6 +15,8 @@ from gateway.engine.process import spawn_child
 from gateway.engine.supervisor import EngineState, EngineStatus, EngineSupervisor, Spawn
 from gateway.transport.base import Transport
 
+__all__ = ["Fleet", "OnChange", "Target"]
+
 OnChange = Callable[[str, str, str, str], None]
 """(backend, url or label, state, detail): called once per change of state."""
 RETIRE_WITHIN_S = 30.0
@@ -52,8 +54,8 @@ class Pool:
 
 
 class Fleet:
-    """Bound to the event loop that `start` runs on. A backend's targets outlive a reload that leaves it alone,
-    and so do its circuits, its counts and its engine."""
+    """Bound to the event loop that `start` runs on. A backend's targets outlive a reload that leaves it
+    alone, and so do its circuits, its counts and its engine."""
 
     def __init__(
         self,
@@ -73,9 +75,9 @@ class Fleet:
     # ------------------------------------------------------------------ choose
 
     def pick(self, backend: str, exclude: Collection[Target] = ()) -> Target | None:
-        """Where the next attempt on this backend goes, or None if nobody there can take it: the least busy one
-        that is healthy and whose circuit lets it through, an excluded one only if there is no other. The
-        caller owes the target's breaker a word about how it went."""
+        """Where the next attempt on this backend goes, or None if nobody there can take it: the least busy
+        one that is healthy and whose circuit lets it through, an excluded one only if there is no other.
+        The caller owes the target's breaker a word about how it went."""
         pool = self._pools.get(backend)
         if pool is None:
             return None
@@ -223,7 +225,8 @@ def _first_upstream_name(settings: BackendSettings) -> str:
 async def _finish_and_stop(pool: Pool) -> None:
     try:
         async with asyncio.timeout(RETIRE_WITHIN_S):
-            while any(target.in_flight for target in pool.targets):
+            # Looked at, not waited for: the hot path keeps `in_flight` as a plain number.
+            while any(target.in_flight for target in pool.targets):  # noqa: ASYNC110
                 await asyncio.sleep(_RETIRE_LOOK_EVERY_S)
     except TimeoutError:
         pass

@@ -1,7 +1,7 @@
 """Active health checks: is anybody there who would answer?
 
-A check tells an engine that is up from one that is loading or gone before a client finds out. It does not judge
-keys or models: what a vendor answers below 500 comes from a living vendor.
+A check tells an engine that is up from one that is loading or gone before a client finds out. It does not
+judge keys or models: what a vendor answers below 500 comes from a living vendor.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.backends.target import Target
-from gateway.transport.base import Timeouts, Transport, TransportError
+from gateway.transport.base import NoAnswer, Timeouts, Transport, TransportError
 
 MAX_BODY_BYTES = 4_000_000
 Sleep = Callable[[float], Awaitable[None]]
@@ -50,12 +50,25 @@ async def check(target: Target, transport: Transport, timeout_s: float) -> Check
     where = target.base_path + b"/models" if path is None else path.encode()
     limits = Timeouts(timeout_s, timeout_s, timeout_s, timeout_s)
     try:
-        reply = await transport.send(target.origin, b"GET", where, target.headers, b"", limits, fresh=True)
-        await reply.read(MAX_BODY_BYTES)
+        try:
+            status = await _get(target, transport, where, limits, fresh=False)
+        except NoAnswer as gone:
+            if not gone.reused:
+                raise
+            status = await _get(target, transport, where, limits, fresh=True)
     except TransportError as failure:
         return Check(False, f"{type(failure).__name__}: {failure}")
-    alive = reply.status < 500 if path is None else reply.status == 200
-    return Check(alive, "" if alive else f"GET {where.decode()} answered {reply.status}")
+    alive = status < 500 if path is None else status == 200
+    return Check(alive, "" if alive else f"GET {where.decode()} answered {status}")
+
+
+async def _get(target: Target, transport: Transport, path: bytes, limits: Timeouts, *, fresh: bool) -> int:
+    reply = await transport.send(target.origin, b"GET", path, target.headers, b"", limits, fresh=fresh)
+    try:
+        await reply.read(MAX_BODY_BYTES)
+    finally:
+        reply.abort()
+    return reply.status
 
 
 async def watch(
@@ -64,8 +77,8 @@ async def watch(
     on_change: Callable[[Target], None],
     sleep: Sleep = asyncio.sleep,
 ) -> None:
-    """Checks until cancelled, and moves `target.healthy`. An engine that is still starting is its supervisor's
-    affair."""
+    """Checks until cancelled, and moves `target.healthy`. An engine that is still starting is its
+    supervisor's affair."""
     settings = target.settings.health
     health = Health(settings.failures)
     while True:

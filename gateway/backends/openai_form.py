@@ -1,7 +1,8 @@
 """The parts of OpenAI's wire format that every dialect here shares: paths, and the usage object.
 
 OpenAI counts inclusively: `prompt_tokens` contains what was read from or written to the prompt cache, and
-`completion_tokens` contains the reasoning. The canonical classes are disjoint, so that each token has one price.
+`completion_tokens` contains the reasoning. The canonical classes are disjoint, so that each token has one
+price.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def section(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def tokens(fields: Mapping[str, Any], *names: str) -> int | None:
-    """The first of these counts that is there and not null. Raises ValueError where it is no natural number."""
+    """The first of these counts that is there and not null. Raises ValueError where it is no count."""
     for name in names:
         value = fields.get(name)
         if value is None:

@@ -72,7 +72,7 @@ class Target:
         return self.healthy and not self.starting and self.breaker.state is not Circuit.OPEN
 
     def came_up(self, address: str) -> None:
-        """The engine listens at `address` (http://host:port). What was known of its predecessor is forgotten."""
+        """The engine listens at `address` (http://host:port); what its predecessor did is forgotten."""
         parts = urlsplit(address)
         self.origin = Origin(parts.scheme, parts.hostname or "", parts.port or 0)
         self.breaker.reset()
@@ -96,7 +96,7 @@ class Target:
 
 
 def request_headers(settings: BackendSettings) -> tuple[Header, ...]:
-    """Sent with every request: a JSON body, an answer that may be relayed as it comes, the gateway's own key."""
+    """Sent with every request: a JSON body, an answer to relay as it comes, the gateway's own key."""
     headers: list[Header] = [
         (b"content-type", b"application/json"),
         (b"accept-encoding", b"identity"),

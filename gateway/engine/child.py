@@ -115,7 +115,7 @@ def _is_free(port: int) -> bool:
 
 
 def _keep_stdout_clean() -> Any:
-    """The real standard output for the one announcement; whatever the library prints goes to standard error."""
+    """The real standard output, for the one announcement; what the library prints goes to standard error."""
     announce = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
     return announce
