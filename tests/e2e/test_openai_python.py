@@ -220,9 +220,8 @@ def test_an_unknown_model_is_not_there(client: OpenAI, road: Road) -> None:
 
 
 def test_headers_tell_what_happened(client: OpenAI, road: Road) -> None:
-    messages = marked()
     raw = client.chat.completions.with_raw_response.create(
-        model=road.model, messages=messages, max_tokens=4, temperature=0
+        model=road.model, messages=marked(), max_tokens=4, temperature=0
     )
     assert len(raw.request_id or "") >= ULID_LENGTH
     assert raw.headers["x-weir-model"] == road.model
@@ -231,13 +230,32 @@ def test_headers_tell_what_happened(client: OpenAI, road: Road) -> None:
     assert raw.headers["x-weir-cache"] == "miss"
     assert float(raw.headers["x-weir-overhead-ms"]) >= 0
     assert float(raw.headers["x-weir-cost-usd"]) > 0
-    again = client.chat.completions.with_raw_response.create(
-        model=road.model, messages=messages, max_tokens=4, temperature=0
+
+
+def test_the_second_of_two_equal_requests_costs_nothing(client: OpenAI, road: Road) -> None:
+    messages = marked()
+    first, second = (
+        client.chat.completions.with_raw_response.create(model=road.fake_model, messages=messages)
+        for _ in range(2)
     )
-    assert again.headers["x-weir-cache"] == "exact"
-    assert float(again.headers["x-weir-cost-usd"]) == 0
-    assert again.request_id != raw.request_id
-    assert again.parse().choices == raw.parse().choices
+    assert (first.headers["x-weir-cache"], second.headers["x-weir-cache"]) == ("miss", "exact")
+    assert float(first.headers["x-weir-cost-usd"]) > 0
+    assert float(second.headers["x-weir-cost-usd"]) == 0
+    assert first.request_id != second.request_id
+    assert first.parse().choices == second.parse().choices
+
+
+def test_an_answer_from_the_cache_streams_too(client: OpenAI, road: Road) -> None:
+    messages = marked()
+    whole = client.chat.completions.create(model=road.fake_model, messages=messages)
+    stream = client.chat.completions.create(
+        model=road.fake_model, messages=messages, stream=True, stream_options={"include_usage": True}
+    )
+    assert stream.response.headers["x-weir-cache"] == "exact"
+    chunks = list(stream)
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert text_of(chunks) == whole.choices[0].message.content
+    assert chunks[-1].usage is not None
 
 
 def test_the_cache_can_be_declined(client: OpenAI, road: Road) -> None:

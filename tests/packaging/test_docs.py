@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cli import COMMANDS
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
@@ -97,3 +99,25 @@ def test_the_node_lock_pins_by_hash_and_names_no_host() -> None:
     lock = (ROOT / "tests/e2e/node/package-lock.json").read_text()
     assert '"integrity": "sha512-' in lock
     assert '"resolved"' not in lock
+
+
+SOURCE = "\n".join(path.read_text() for path in sorted((ROOT / "gateway").rglob("*.py")))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_metrics_that_are_named_exist(page: Path) -> None:
+    named = set(re.findall(r"`(weir_[a-z_]+)`", page.read_text()))
+    there = set(re.findall(r'"(weir_[a-z_]+)"', SOURCE))
+    assert {name.removesuffix("_total") for name in named} <= there
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_commands_that_are_named_exist(page: Path) -> None:
+    named = set(re.findall(r"(?:^|`|bin/)weir ([a-z]+)", page.read_text(), re.M))
+    assert named <= set(COMMANDS)
+
+
+def test_every_header_is_documented_and_every_documented_one_exists() -> None:
+    documented_headers = set(re.findall(r"`(x-[a-z-]+)", (ROOT / "docs/applications.md").read_text()))
+    there = set(re.findall(r'b"(x-weir-[a-z-]+|x-request-id|x-api-key)"', SOURCE))
+    assert documented_headers == there
