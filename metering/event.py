@@ -58,7 +58,8 @@ class Event:
     cost_nanos: int | None
     """What the tenant is charged: list price times the tenant's markup. 0 for a cache hit."""
     baseline_nanos: int | None
-    """The same tokens at the route's dearest tier, unrouted and uncached."""
+    """What the tenant would have been charged for the same tokens at the route's dearest tier, unrouted and
+    uncached: markup included, like `cost_nanos`."""
 
     cache_status: str
     """miss | exact | bypass"""

@@ -75,7 +75,7 @@ def render_text(report: UsageReport) -> str:
         ).rstrip()
         for cells in zip(*([column.title, *column.cells] for column in columns), strict=True)
     ]
-    rule = "-" * max(len(line) for line in lines)
+    rule = "-" * len(lines[0])
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]]) + "\n"
 
 

@@ -84,13 +84,15 @@ class UsageSums:
     cost_nanos: int | None
     """What is charged, failed attempts included. Where `unknown_cost_events` is not 0, it is more."""
     baseline_nanos: int | None
-    """Unrouted and uncached, at list price: summed over `completed` and `cached` events only. A request
-    has at most one such event, however many attempts failed before it, so no baseline counts twice; an
-    answer that the client did not get whole earns no baseline and therefore claims no saving."""
+    """What the tenant would have been charged unrouted and uncached, markup included: summed over
+    `completed` and `cached` events only. A request has at most one such event, however many attempts
+    failed before it, so no baseline counts twice; an answer that the client did not get whole earns no
+    baseline and therefore claims no saving."""
     saved_by_cache_nanos: int | None
     """Sum of baseline - cost over `cached` events, whose cost is 0."""
     saved_by_route_nanos: int | None
-    """Sum of baseline - list over `completed` events of a route. Negative where routing cost more."""
+    """Sum of baseline - cost over `completed` events of a route. Negative where routing cost more. What
+    failed attempts cost is no saving's business: it stands in `cost_nanos`."""
     unknown_cost_events: int
     """Events whose price was unknown: their cost is missing above, it is not 0."""
     counted_cost_nanos: int
@@ -154,7 +156,7 @@ _SUMS = {
     "baseline_nanos": "sum(CASE WHEN outcome IN ('completed', 'cached') THEN baseline_nanos END)",
     "saved_by_cache_nanos": f"sum(CASE WHEN {_HIT} THEN baseline_nanos - cost_nanos ELSE 0 END)",
     "saved_by_route_nanos": (
-        "sum(CASE WHEN outcome = 'completed' AND route <> '' THEN baseline_nanos - list_nanos ELSE 0 END)"
+        "sum(CASE WHEN outcome = 'completed' AND route <> '' THEN baseline_nanos - cost_nanos ELSE 0 END)"
     ),
     "unknown_cost_events": "count(CASE WHEN cost_nanos IS NULL THEN 1 END)",
     "counted_cost_nanos": _cost_said_by("counted"),
