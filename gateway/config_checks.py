@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from gateway.config import LOOPBACK_HOSTS, GatewaySettings, RuleConditions, admin_key_problem
 from gateway.config_yaml import Plain
-from gateway.problems import Path, did_you_mean, dotted
+from gateway.problems import Path, did_you_mean
 
 PER_TOKEN_RATE = Decimal("0.0001")
 """USD per million tokens: no model is this cheap, but every model is per single token."""
@@ -187,15 +187,13 @@ def _allowed(path: Path, models: tuple[str, ...] | None, known: frozenset[str]) 
 
 def _key_hashes(settings: GatewaySettings) -> Iterator[Finding]:
     """Two keys with one hash are one key: whose money it spends would depend on the order of the file."""
-    first: dict[str, Path] = {}
+    first: dict[str, str] = {}
     for tenant_name, tenant in settings.tenants.items():
         for position, key in enumerate(tenant.keys):
-            path: Path = ("tenants", tenant_name, "keys", position)
             if key.hash in first:
-                yield Finding(
-                    (*path, "hash"), f"the same key as {dotted(first[key.hash])}; every key is its own"
-                )
-            first.setdefault(key.hash, path)
+                path: Path = ("tenants", tenant_name, "keys", position, "hash")
+                yield Finding(path, f"the same key as {first[key.hash]}; every key is its own")
+            first.setdefault(key.hash, f"{tenant_name}/{key.name}")
 
 
 def _rates(settings: GatewaySettings, names: Names) -> Iterator[Finding]:
@@ -219,12 +217,15 @@ def _rates(settings: GatewaySettings, names: Names) -> Iterator[Finding]:
 
 
 def _same_rates(settings: GatewaySettings) -> Iterator[Finding]:
-    first: dict[tuple[str, str | None, date | None], int] = {}
+    seen: set[tuple[str, str | None, date | None]] = set()
     for position, rate in enumerate(settings.rates):
-        start = first.setdefault((rate.model, rate.backend, rate.from_), position)
-        if start != position:
-            message = f"the same model, backend and first day as rates[{start}]: which of the two holds?"
+        row = (rate.model, rate.backend, rate.from_)
+        if row in seen:
+            message = (
+                f"a rate of {rate.model} for the same backend and first day stands above; which one holds?"
+            )
             yield Finding(("rates", position), message)
+        seen.add(row)
 
 
 def _prices(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path as FilePath
@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from gateway.config import GatewaySettings
 from gateway.config_checks import Finding, cross_check, names_in
 from gateway.config_future import FUTURE_KEYS, future_key, future_values
+from gateway.config_prune import PLACEHOLDER, Pruned, prune
 from gateway.config_schema import keys_at
 from gateway.config_yaml import Document, Plain, read
 from gateway.problems import ConfigError, Path, Place, Problem, did_you_mean
@@ -33,10 +34,6 @@ TenantsInStore = Callable[[GatewaySettings], Collection[str] | None]
 that may be there."""
 
 _MAX_ROUNDS = 6
-_PLACEHOLDER: dict[str, Plain] = {
-    "placeholder": {"kind": "openai", "url": "http://placeholder.invalid", "models": {"placeholder": "none"}}
-}
-"""Where no backend is left without a mistake, so that the rest can still be checked."""
 _URL_CREDENTIALS = re.compile(r"(?<=://)[^/@\s'\"]+(?=@)")
 
 
@@ -89,12 +86,12 @@ def parse(
     # What the cross-checks may refer to is read before mistaken parts are cut out: a model whose backend
     # has a typo elsewhere is still no unknown model.
     names = names_in(document.value)
-    settings = _validate(document, document.value)
+    settings, pruned = _validate(document, document.value)
     warnings: list[Problem] = []
     if settings is not None:
         stored = tenants_in_store(settings) if tenants_in_store else ()
         for finding in cross_check(settings, names, priced, stored, datetime.now(UTC).date()):
-            _keep(document, finding, warnings)
+            _keep(document, replace(finding, path=pruned.original(finding.path)), warnings)
     if document.problems or settings is None:
         raise ConfigError(document.problems)
     return LoadedConfig(settings, tuple(warnings), sha256(text.encode()).hexdigest(), file)
@@ -105,7 +102,7 @@ def _whole(path: str | FilePath, message: str, line: int = 1) -> Problem:
 
 
 def _keep(document: Document, finding: Finding, warnings: list[Problem]) -> None:
-    if finding.path[:2] == ("backends", "placeholder") and finding.path not in document.values:
+    if PLACEHOLDER in finding.path:
         return
     message = _redacted(document, finding.path, finding.message)
     if finding.warning:
@@ -114,29 +111,26 @@ def _keep(document: Document, finding: Finding, warnings: list[Problem]) -> None
         document.add(finding.path, message)
 
 
-def _validate(document: Document, value: dict[str, Plain]) -> GatewaySettings | None:
+def _validate(document: Document, top: dict[str, Plain]) -> tuple[GatewaySettings | None, Pruned]:
     """Validates, cuts out what is mistaken, and validates again, so that one mistake does not hide the
     next. Returns the settings of what is left, for the cross-checks, or None."""
     cut: set[Path] = set()
-    for path, message in list(future_values(value)):
+    for path, message in future_values(top):
         document.add(path, message)
         cut.add(path)
-    for path in list(cut):
-        _cut(value, path)
     for _ in range(_MAX_ROUNDS):
+        pruned = prune(top, cut)
         try:
-            return GatewaySettings.model_validate(value)
+            return GatewaySettings.model_validate(pruned.value), pruned
         except ValidationError as error:
             before = frozenset(cut)
             for details in error.errors(include_url=False):
                 missing = details["type"] == "missing"
-                path = _known_path(document, details["loc"][:-1] if missing else details["loc"])
+                loc = details["loc"][:-1] if missing else details["loc"]
+                path = _known_path(document, pruned.original(loc))
                 _report(document, path, details, before)
                 cut.add(path)
-                _cut(value, path)
-            if not value.get("backends"):
-                value["backends"] = dict(_PLACEHOLDER)
-    return None
+    return None, pruned
 
 
 def _report(document: Document, path: Path, details: ErrorDetails, cut: frozenset[Path]) -> None:
@@ -152,7 +146,7 @@ def _report(document: Document, path: Path, details: ErrorDetails, cut: frozense
         document.add(here, message, document.place(path))
 
 
-def _known_path(document: Document, loc: tuple[int | str, ...]) -> Path:
+def _known_path(document: Document, loc: Path) -> Path:
     """Pydantic's location without what it adds for unions and for mapping keys."""
     path: Path = ()
     for part in loc:
@@ -160,19 +154,6 @@ def _known_path(document: Document, loc: tuple[int | str, ...]) -> Path:
             break
         path = (*path, part)
     return path
-
-
-def _cut(value: Plain, path: Path) -> None:
-    """Removes what stands at this path; of a list the whole list, so that positions stay true."""
-    while path and not isinstance(path[-1], str):
-        path = path[:-1]
-    for part in path[:-1]:
-        if isinstance(value, dict):
-            value = value.get(str(part))
-        elif isinstance(value, list) and isinstance(part, int):
-            value = value[part]
-    if path and isinstance(value, dict):
-        value.pop(str(path[-1]), None)
 
 
 def _message(path: Path, details: ErrorDetails) -> str:

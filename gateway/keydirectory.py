@@ -25,6 +25,8 @@ from gateway.keystore import (
     TenantRow,
 )
 from gateway.tenants import Caller, KeyRecord, KeyRegistry, allowed_models, digest_of, make_key
+from metering.ledger import LedgerError
+from metering.ledger_url import sqlite_path
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 Source = Literal["file", "store"]
@@ -247,8 +249,12 @@ def expiry_us(expires: datetime | date | None) -> int | None:
     return round(moment.timestamp() * 1_000_000)
 
 
-def stored_tenant_names(store: KeyStore) -> frozenset[str] | None:
-    """For the configuration's cross-checks: none where no file is yet, None when it cannot be read."""
+def tenants_in_store(settings: GatewaySettings) -> frozenset[str] | None:
+    """For `config_file.load`: none where no file is yet, None when it cannot be read."""
+    try:
+        store = KeyStore(sqlite_path(settings.ledger))
+    except LedgerError:
+        return None  # the ledger's address is a mistake that is told by itself
     if not store.path.exists():
         return frozenset()
     try:

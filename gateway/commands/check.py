@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.commands.common import tenants_in_store
 from gateway.config import GatewaySettings
 from gateway.config_file import LoadedConfig, load
 from gateway.describe import describe, in_words
+from gateway.keydirectory import tenants_in_store
 from gateway.pricecheck import price_check
 from gateway.problems import ConfigError, Problem, dotted
 from gateway.snapshot import compile_snapshot

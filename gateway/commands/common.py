@@ -8,12 +8,9 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 
-from gateway.config import GatewaySettings
 from gateway.config_file import LoadedConfig, load
-from gateway.keydirectory import stored_tenant_names
-from gateway.keystore import KeyStore
+from gateway.keydirectory import tenants_in_store
 from gateway.problems import ConfigError
-from metering.ledger_url import sqlite_path
 
 DEFAULT_CONFIG = "weir.yaml"
 PLACEHOLDER = "unset-environment-variable"
@@ -44,10 +41,6 @@ def load_for_books(path: str) -> LoadedConfig:
         return load(path, _Placeholders(os.environ), tenants_in_store=tenants_in_store)
     except ConfigError as error:
         raise CommandFailed(f"the configuration has mistakes\n{error}") from error
-
-
-def tenants_in_store(settings: GatewaySettings) -> frozenset[str] | None:
-    return stored_tenant_names(KeyStore(sqlite_path(settings.ledger)))
 
 
 class _Placeholders(Mapping[str, str]):

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from gateway.clock import SystemClock
 from gateway.config_file import load
 from gateway.doctor import Check, examine
+from gateway.keydirectory import tenants_in_store
 from gateway.problems import ConfigError
 
 HELP = "look whether everything that a gateway needs is there and works"
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     try:
-        settings = load(arguments.config, os.environ).settings
+        settings = load(arguments.config, os.environ, tenants_in_store=tenants_in_store).settings
     except ConfigError as error:
         count = len(error.problems)
         checks = [
