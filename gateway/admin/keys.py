@@ -48,11 +48,18 @@ class Expiry(BaseModel):
 
 
 def install(router: APIRouter, services: AdminServices) -> None:
-    keys = services.keys
+    _install_tenants(router, services)
+    _install_keys(router, services)
+    _install_key_changes(router, services)
 
-    def changed(who: Principal, action: str, subject: str) -> None:
-        services.refresh_keys()
-        services.audit(AuditRecord(who.name, action, subject))
+
+def _changed(services: AdminServices, who: Principal, action: str, subject: str) -> None:
+    services.refresh_keys()
+    services.audit(AuditRecord(who.name, action, subject))
+
+
+def _install_tenants(router: APIRouter, services: AdminServices) -> None:
+    keys = services.keys
 
     @router.get("/admin/tenants", tags=["Tenants and keys"], dependencies=[Depends(allow(READERS))])
     def list_tenants() -> dict[str, Any]:
@@ -65,15 +72,19 @@ def install(router: APIRouter, services: AdminServices) -> None:
         view = keys.create_tenant(
             body.name, cost_center=body.cost_center, models=body.models, expires_us=expiry_us(body.expires)
         )
-        changed(who, "create", f"tenant {view.name}")
+        _changed(services, who, "create", f"tenant {view.name}")
         return _tenant(view)
 
     @router.delete("/admin/tenants/{name:path}", tags=["Tenants and keys"])
     def revoke_tenant(name: str, who: AdminOnly) -> dict[str, Any]:
         """Revokes a tenant of the key store, and with it all its keys, at once."""
         keys.revoke_tenant(name)
-        changed(who, "revoke", f"tenant {name}")
+        _changed(services, who, "revoke", f"tenant {name}")
         return {"object": "tenant", "name": name, "revoked": True}
+
+
+def _install_keys(router: APIRouter, services: AdminServices) -> None:
+    keys = services.keys
 
     @router.get("/admin/keys", tags=["Tenants and keys"], dependencies=[Depends(allow(READERS))])
     def list_keys(tenant: str | None = None) -> dict[str, Any]:
@@ -91,15 +102,19 @@ def install(router: APIRouter, services: AdminServices) -> None:
             models=body.models,
             expires_us=expiry_us(body.expires),
         )
-        changed(who, "create", f"key {view.tenant}/{view.name}")
+        _changed(services, who, "create", f"key {view.tenant}/{view.name}")
         return {"key": plain, **_key(view)}
+
+
+def _install_key_changes(router: APIRouter, services: AdminServices) -> None:
+    keys = services.keys
 
     @router.patch("/admin/keys/{tenant_and_name:path}", tags=["Tenants and keys"])
     def expire_key(tenant_and_name: str, body: Expiry, who: AdminOnly) -> dict[str, Any]:
         """Sets or takes away the expiry of a key of the key store. The path is `{tenant}/{name}`."""
         tenant, _, name = tenant_and_name.rpartition("/")
         keys.expire_key(tenant, name, expiry_us(body.expires))
-        changed(who, "expire", f"key {tenant}/{name}")
+        _changed(services, who, "expire", f"key {tenant}/{name}")
         return {
             "object": "key",
             "tenant": tenant,
@@ -112,7 +127,7 @@ def install(router: APIRouter, services: AdminServices) -> None:
         """Revokes a key of the key store at once. The path is `{tenant}/{name}`."""
         tenant, _, name = tenant_and_name.rpartition("/")
         keys.revoke_key(tenant, name)
-        changed(who, "revoke", f"key {tenant}/{name}")
+        _changed(services, who, "revoke", f"key {tenant}/{name}")
         return {"object": "key", "tenant": tenant, "name": name, "revoked": True}
 
 
