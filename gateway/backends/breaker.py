@@ -25,13 +25,17 @@ class Breaker:
     __slots__ = ("_clock", "_failures", "_limit", "_open_for_s", "_probing", "_retry_at_s")
 
     def __init__(self, failures: int, open_for_s: float, clock: Clock) -> None:
-        self._limit = failures
-        self._open_for_s = open_for_s
         self._clock = clock
+        self.use(failures, open_for_s)
         self._failures = 0
         self._probing = False
         self._retry_at_s: float | None = None
         """Monotonic time of the next probe, or None while the circuit is closed."""
+
+    def use(self, failures: int, open_for_s: float) -> None:
+        """Other limits, from the next failure on."""
+        self._limit = failures
+        self._open_for_s = open_for_s
 
     @property
     def state(self) -> Circuit:

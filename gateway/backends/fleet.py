@@ -40,15 +40,19 @@ class Pool:
         self.turn = 0
 
     def use(self, settings: BackendSettings) -> None:
-        """Settings that change nothing about where and how requests are sent."""
+        """Settings that leave the places where they are."""
         self.settings = settings
         for target in self.targets:
-            target.settings = settings
+            target.use(settings)
 
-    async def stop(self) -> None:
+    async def stop_checks(self) -> None:
         for task in self.checks:
             task.cancel()
         await asyncio.gather(*self.checks, return_exceptions=True)
+        self.checks = []
+
+    async def stop(self) -> None:
+        await self.stop_checks()
         if self.engine is not None:
             await self.engine.stop()
 
@@ -131,19 +135,18 @@ class Fleet:
         return all(engine.state is EngineState.READY for engine in engines)
 
     async def reconcile(self, backends: Mapping[str, BackendSettings]) -> None:
-        """Takes new settings. Backends that would be reached as before stay as they are; changed ones begin
-        anew; removed ones finish what they are answering, then end."""
+        """Takes new settings. A backend that stays where it is keeps its circuits and its engine; one that
+        moved begins anew; one that is gone finishes what it is answering, then ends."""
         before, after = self._pools, dict[str, Pool]()
         for name, settings in backends.items():
             pool = before.get(name)
-            if pool is not None and _reached_alike(pool.settings, settings):
-                pool.use(settings)
-                after[name] = pool
-            else:
-                after[name] = Pool(name, settings, self._clock)
+            stays = pool is not None and _place(pool.settings) == _place(settings)
+            after[name] = pool if pool is not None and stays else Pool(name, settings, self._clock)
         self._pools = after
         for name, pool in after.items():
-            if before.get(name) is not pool:
+            if before.get(name) is pool:
+                await self._change(pool, backends[name])
+            else:
                 self._start(pool)
         for name, pool in before.items():
             if after.get(name) is not pool:
@@ -157,15 +160,27 @@ class Fleet:
         await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
 
     def _start(self, pool: Pool) -> None:
-        loop = asyncio.get_running_loop()
         if pool.settings.launch is not None:
             pool.engine = self._engine(pool, pool.targets[0])
             pool.engine.start()
-        if pool.settings.health.every > 0:
-            pool.checks = [
-                loop.create_task(watch(target, self._transport, self._health_changed))
-                for target in pool.targets
-            ]
+        self._start_checks(pool)
+
+    async def _change(self, pool: Pool, settings: BackendSettings) -> None:
+        other_checks = pool.settings.health != settings.health
+        pool.use(settings)
+        if other_checks:
+            await pool.stop_checks()
+            self._start_checks(pool)
+
+    def _start_checks(self, pool: Pool) -> None:
+        if pool.settings.health.every == 0:
+            for target in pool.targets:  # nobody would find out that it is back
+                target.healthy = True
+            return
+        loop = asyncio.get_running_loop()
+        pool.checks = [
+            loop.create_task(watch(target, self._transport, self._health_changed)) for target in pool.targets
+        ]
 
     def _engine(self, pool: Pool, target: Target) -> EngineSupervisor:
         assert pool.settings.launch is not None
@@ -206,16 +221,10 @@ def _least_busy(pool: Pool, exclude: Collection[Target]) -> Target | None:
     return next((target for target in able if target.breaker.allows()), None)
 
 
-def _reached_alike(old: BackendSettings, new: BackendSettings) -> bool:
-    """Whether requests go to the same place in the same way; names and prices of models do not matter, but a
-    launched engine answers to the first model's upstream name."""
-    elsewhere = {"models", "price_provider", "stand_in_for", "retry"}
-    same = all(
-        getattr(old, field) == getattr(new, field)
-        for field in BackendSettings.model_fields
-        if field not in elsewhere
-    )
-    return same and (new.launch is None or _first_upstream_name(old) == _first_upstream_name(new))
+def _place(settings: BackendSettings) -> tuple[object, ...]:
+    """What makes it the same upstreams: their URLs, or how they are launched and what they call themselves."""
+    alias = None if settings.launch is None else _first_upstream_name(settings)
+    return settings.kind, settings.base_urls, settings.launch, alias
 
 
 def _first_upstream_name(settings: BackendSettings) -> str:

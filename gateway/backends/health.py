@@ -27,10 +27,10 @@ class Check:
 class Health:
     """Decides, check by check. One success brings back; `failures` in a row take out."""
 
-    def __init__(self, failures: int) -> None:
+    def __init__(self, failures: int, healthy: bool = True) -> None:
         self._limit = failures
         self._failed = 0
-        self.healthy = True
+        self.healthy = healthy
 
     def saw(self, ok: bool) -> bool:
         """Whether that check changed the state."""
@@ -80,7 +80,7 @@ async def watch(
     """Checks until cancelled, and moves `target.healthy`. An engine that is still starting is its
     supervisor's affair."""
     settings = target.settings.health
-    health = Health(settings.failures)
+    health = Health(settings.failures, target.healthy)
     while True:
         if target.starting:
             health = Health(settings.failures)

@@ -45,15 +45,22 @@ class Target:
         self.adapter: Backend = backend_for(settings.kind)
         self.origin, self.base_path = parse_base_url(url) if url else (_NOWHERE, b"/v1")
         self.label = url or LAUNCHED
-        self.headers: tuple[Header, ...] = request_headers(settings)
-        self.settings = settings
-        self.timeouts = timeouts_of(settings.timeouts)
         self.breaker = Breaker(settings.breaker.failures, settings.breaker.open_for, clock)
+        self.headers: tuple[Header, ...]
+        self.timeouts: Timeouts
+        self.use(settings)
         self.in_flight = 0
         self.healthy = True
         self.starting = url is None
         self.detail = ""
         """Why it is not healthy."""
+
+    def use(self, settings: BackendSettings) -> None:
+        """For the attempts to come."""
+        self.settings = settings
+        self.headers = request_headers(settings)
+        self.timeouts = timeouts_of(settings.timeouts)
+        self.breaker.use(settings.breaker.failures, settings.breaker.open_for)
 
     def __repr__(self) -> str:  # the headers hold the upstream key
         return f"Target({self.backend!r}, {self.url!r})"

@@ -156,14 +156,37 @@ async def test_a_reload_keeps_what_it_leaves_alone() -> None:
     kept = [target for target in fleet.targets() if target.backend == "kept"]
     kept[0].in_flight = 4
     _open(kept[1])
-    renamed = three().model_copy(update={"models": settings_of(url="http://x", models={"n": "n"}).models})
-    await fleet.reconcile({"kept": renamed, "moved": settings_of(url="http://new/v1"), "added": three()})
+    changed = settings_of(
+        urls=three().base_urls,
+        api_key="sk-rotated",
+        models={"n": "n"},
+        timeouts={"connect": "7s"},
+        breaker={"failures": 1, "open_for": "1h"},
+        health={"every": "1h"},
+    )
+    await fleet.reconcile({"kept": changed, "moved": settings_of(url="http://new/v1"), "added": three()})
     now = fleet.targets()
     assert [target for target in now if target.backend == "kept"] == kept
-    assert kept[0].settings is renamed
+    assert kept[0].in_flight == 4
+    assert not kept[1].up
+    assert kept[0].settings is changed
+    assert kept[0].timeouts.connect_s == 7.0
+    assert dict(kept[0].headers)[b"authorization"] == b"Bearer sk-rotated"
+    kept[2].breaker.failed()
+    assert not kept[2].up, "one failure is enough now"
     assert picked(fleet, "moved").label == "http://new/v1"
     assert fleet.ready("added")
     assert not fleet.ready("gone")
+    await fleet.stop()
+
+
+async def test_without_checks_nobody_stays_out() -> None:
+    checked = settings_of(url="http://gpu:8000/v1", health={"every": "1h"})
+    fleet = fleet_of({"b": checked})
+    (target,) = fleet.targets()
+    target.healthy = False
+    await fleet.reconcile({"b": settings_of(url="http://gpu:8000/v1")})
+    assert fleet.pick("b") is target
     await fleet.stop()
 
 
@@ -255,7 +278,7 @@ async def test_another_launch_is_another_engine() -> None:
     fleet = fleet_of({"b": launched()}, spawn=spawn)
     await fleet.start()
     await fleet.wait_ready(5)
-    await fleet.reconcile({"b": launched()})
+    await fleet.reconcile({"b": launched().model_copy(update={"api_key": None, "price_provider": "p"})})
     assert len(spawn.children) == 1
     await fleet.reconcile({"b": launched(slots=2)})
     assert await fleet.wait_ready(5)

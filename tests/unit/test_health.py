@@ -169,6 +169,12 @@ async def test_a_change_is_told_once() -> None:
     assert target.healthy
 
 
+async def test_a_new_watch_knows_what_the_last_one_found() -> None:
+    target = target_of("llamacpp")
+    target.healthy = False
+    assert await _watched(target, [200]) == [(0.0, True, "")]
+
+
 async def test_a_starting_engine_is_left_to_its_supervisor() -> None:
     target = target_of("llamacpp", failures=1)
     target.starting = True
