@@ -47,7 +47,7 @@ def _announce(files: DemoFiles, arguments: argparse.Namespace, openai: bool) -> 
 def announcement(files: DemoFiles, base_url: str, command: str, *, openai: bool) -> str:
     """What to try, ready to paste."""
     large = (
-        LARGE_MODEL if openai else f"{STAND_IN_MODEL} (stand-in: a second local engine; set OPENAI_API_KEY)"
+        LARGE_MODEL if openai else f"{STAND_IN_MODEL} (a stand-in; set OPENAI_API_KEY for the real one)"
     )
     return _ANNOUNCEMENT.format(
         base_url=base_url,
