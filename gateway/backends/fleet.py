@@ -222,7 +222,7 @@ def _least_busy(pool: Pool, exclude: Collection[Target]) -> Target | None:
 
 
 def _place(settings: BackendSettings) -> tuple[object, ...]:
-    """What makes it the same upstreams: their URLs, or how they are launched and what they call themselves."""
+    """What makes it the same upstreams: their URLs, or how they are launched and what they are called."""
     alias = None if settings.launch is None else _first_upstream_name(settings)
     return settings.kind, settings.base_urls, settings.launch, alias
 
