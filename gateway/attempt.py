@@ -7,7 +7,7 @@ after it the answer can only be finished, or broken off with an error that the c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -37,9 +37,12 @@ from gateway.transport.base import (
 from gateway.upstream_errors import failure_code, rejected, status_error
 from metering.outcome import Outcome
 from metering.usage import TokenUsage
+from router.features import prompt_text_parts
 
 MAX_ERROR_BYTES = 100_000
 """Of an upstream's error answer; more is not read."""
+MAX_LOGGED_CHARACTERS = 10_000
+"""Of a prompt, and of an answer, where the file asks for them in the log."""
 
 
 class AttemptFailed(Exception):
@@ -161,6 +164,7 @@ class Attempt:
             cost_nanos = settle(self._tried, Outcome.COMPLETED, usage=usage).cost_nanos
         if self._place is not None:
             keep(self._tried, self._place, body, payload, usage)
+        self._log_text(lambda: "".join(_texts(payload)))
         journey.status = self._tried.status
         await self._client.answer(
             self._tried.status, answer_headers(journey, stream=False, cost_nanos=cost_nanos), body
@@ -224,6 +228,7 @@ class Attempt:
     def _stream_ended(self, relay: StreamRelay) -> None:
         fold = relay.fold
         self._client.unwatch()
+        self._log_text(lambda: fold.text)
         outcome = Outcome.UPSTREAM_CUT if fold.failed else Outcome.COMPLETED
         error = "upstream_error_event" if fold.failed else ""
         if fold.failed:
@@ -319,6 +324,13 @@ class Attempt:
         )
 
     # ------------------------------------------------------------------ measure
+
+    def _log_text(self, answer: Callable[[], str]) -> None:
+        """Only where the file asks for prompts in the log."""
+        if self._tried.exchange.snapshot.settings.server.log.prompts:
+            prompt = "\n".join(prompt_text_parts(self._call.fields, self._call.api.value))
+            self._journey.extra["prompt"] = prompt[:MAX_LOGGED_CHARACTERS]
+            self._journey.extra["answer"] = answer()[:MAX_LOGGED_CHARACTERS]
 
     def _usage(self, payload: Mapping[str, Any]) -> TokenUsage | None:
         """None where the upstream reports none, or reports what does not add up."""

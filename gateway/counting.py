@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import orjson
 
 from gateway import tokens
-from gateway.backends.fleet import Target
+from gateway.backends.target import Target
 from gateway.transport.base import Timeouts, Transport, TransportError
 from metering.usage import Provenance, TokenUsage
 
@@ -40,10 +40,9 @@ class TokenCounter:
         if request is None:
             return None
         path, body = request
-        headers = [*target.headers, (b"content-type", b"application/json")]
         try:
             reply = await self.transport.send(
-                target.origin, b"POST", path.encode(), headers, body, ASK_TIMEOUTS
+                target.origin, b"POST", path.encode(), target.headers, body, ASK_TIMEOUTS
             )
             answer = await reply.read(MAX_COUNT_BYTES * 4)
             return target.adapter.token_count(orjson.loads(answer)) if reply.status == 200 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.asgi import Client
-from gateway.backends.fleet import Target
+from gateway.backends.target import Target
 from gateway.call import Call
 from gateway.journey import Journey
 from gateway.services import Services

@@ -12,15 +12,12 @@ import random
 import traceback
 
 from cache.control import parse_cache_control
-from router.features import estimate_prompt_tokens, needs
-from router.plain import direct
-
 from gateway.answering import error_headers
 from gateway.api.read import Resource, check_content_type, read_call
 from gateway.asgi import Client, ClientLeft
 from gateway.attempt import Attempt, AttemptFailed
 from gateway.attempts import AttemptBudget, Verdict, backoff_s
-from gateway.backends.fleet import Target
+from gateway.backends.target import Target
 from gateway.call import Call
 from gateway.errors import Forbidden, GatewayError, NotFound, NothingFits, Unavailable
 from gateway.exchange import Exchange, Tried
@@ -32,6 +29,8 @@ from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
 from metering.outcome import Outcome
 from router.decision import Candidate, Decision, NoCandidate, RouteRequest
+from router.features import estimate_prompt_tokens, needs
+from router.plain import direct
 
 
 class GaveUp(Exception):
@@ -177,19 +176,20 @@ async def _send_to(
     """Attempts on one candidate's backend until the client has its answer. Raises GaveUp, or the error that
     the client must see."""
     retry = exchange.snapshot.settings.backends[candidate.backend].retry
-    failures = 0
+    pick = exchange.services.fleet.pick
+    tried: list[Target] = []
     problem: GatewayError | None = None
-    while budget.left and (target := exchange.services.fleet.pick(candidate.backend)) is not None:
+    while budget.left and (target := pick(candidate.backend, tried)) is not None:
+        tried.append(target)
         try:
             return await Attempt(_begin(exchange, decision, candidate, target, budget.take()), place).run()
         except AttemptFailed as failed:
             if failed.verdict is Verdict.PASS_ON:
                 raise failed.error from None
             problem = failed.error
-            failures += 1
             if failed.verdict is not Verdict.RETRY or not budget.left:
                 break
-            pause_s = backoff_s(retry, failures, failed.retry_after_s, random.random())
+            pause_s = backoff_s(retry, len(tried), failed.retry_after_s, random.random())
             if pause_s is None:
                 break
             await _pause(exchange.journey, pause_s)

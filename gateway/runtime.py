@@ -10,8 +10,6 @@ import sys
 from collections.abc import Iterable
 
 from cache.memory import MemoryStore
-from router.plain import PlainRouter
-
 from gateway.asgi import Scope
 from gateway.backends.fleet import Fleet
 from gateway.clock import Clock, SystemClock
@@ -34,6 +32,7 @@ from metering.event import Event
 from metering.ledger import Ledger
 from metering.ledger_url import open_ledger, sqlite_path
 from metering.writer import EventWriter
+from router.plain import PlainRouter
 
 WATCH_FILE_EVERY_S = 1.0
 CLOSE_LEDGER_WITHIN_S = 30.0

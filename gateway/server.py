@@ -127,6 +127,7 @@ def _uvicorn_config(app: AsgiApp, settings: ServerSettings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=settings.drain_timeout,  # type: ignore[arg-type]  # a float is as good

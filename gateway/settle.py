@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import orjson
-from router.features import prompt_text_parts
 
 from gateway.exchange import Exchange, Tried
 from gateway.ids import ulid
@@ -16,6 +15,7 @@ from metering.money import apply_markup
 from metering.outcome import Outcome
 from metering.usage import TokenUsage
 from router.decision import Candidate
+from router.features import prompt_text_parts
 
 NOTHING_DONE = frozenset({Outcome.UPSTREAM_REFUSED, Outcome.UPSTREAM_FAILED})
 """Ends after which no upstream charges: it refused, was not reached, or said 429 or 5xx before any work."""

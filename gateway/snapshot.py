@@ -15,7 +15,6 @@ from gateway.backends.registry import backend_for
 from gateway.config import BackendSettings, GatewaySettings, ModelSettings, RouteSettings, RuleSettings
 from metering.catalogue import Catalogue
 from metering.prices import ModelPrice, PriceBook, PricedModel, Rate
-from metering.usage import TokenUsage
 from router.decision import Candidate, Route, Rule
 
 
@@ -115,13 +114,9 @@ def _candidate(draft: Snapshot, model: str, backend: str, tier: str, today: date
         tier=tier,
         context_tokens=served.context_tokens,
         features=served.adapter.features if features is None else frozenset(features),
-        input_nanos_per_token=_nanos_each(price, TokenUsage(input_uncached=1_000_000)),
-        output_nanos_per_token=_nanos_each(price, TokenUsage(output=1_000_000)),
+        input_nanos_per_token=None if price is None else price.input_nanos_per_token,
+        output_nanos_per_token=None if price is None else price.output_nanos_per_token,
     )
-
-
-def _nanos_each(price: ModelPrice | None, million: TokenUsage) -> float | None:
-    return None if price is None else price.cost_nanos(million) / 1_000_000
 
 
 def _route(

@@ -21,10 +21,12 @@ async def list_models(services: Services, client: Client) -> None:
 
 
 async def retrieve_model(services: Services, client: Client, name: str) -> None:
-    """Raises NotFound, also for a model that this key may not use: its existence is nobody else's business."""
+    """Raises NotFound, also for a model that this key may not use: that it exists is nobody's business."""
     caller, snapshot = _who(services, client), services.live.snapshot
     if name not in snapshot.models() or not caller.may_use(name):
-        raise NotFound(f"The model '{name[:128]}' does not exist here.", param="model", code="model_not_found")
+        raise NotFound(
+            f"The model '{name[:128]}' does not exist here.", param="model", code="model_not_found"
+        )
     await _answer(services, client, _row(services, snapshot, name))
 
 
@@ -43,7 +45,13 @@ def _row(services: Services, snapshot: Snapshot, name: str) -> dict[str, Any]:
         stood_for = snapshot.settings.backends[owner].stand_in_for
         if stood_for is not None:
             owner, details["stand_in_for"] = f"{owner} (stand-in)", stood_for
-    return {"id": name, "object": "model", "created": services.live.since_s, "owned_by": owner, "weir": details}
+    return {
+        "id": name,
+        "object": "model",
+        "created": services.live.since_s,
+        "owned_by": owner,
+        "weir": details,
+    }
 
 
 async def _answer(services: Services, client: Client, value: object) -> None:

@@ -23,7 +23,7 @@ class Resource:
     api: Api
     path: str
     check: Callable[[Mapping[str, Any]], None]
-    """Raises BadRequest naming the field whose type or value is wrong. Unknown fields are not its business."""
+    """Raises BadRequest naming the field that is wrong. Unknown fields are not its business."""
 
 
 def check_content_type(content_type: bytes | None, content_encoding: bytes | None) -> None:
@@ -129,8 +129,8 @@ def _tags(header: bytes | None) -> tuple[tuple[str, str], ...]:
         name, value = name.strip(), value.strip()
         if not (name and equals) or len(name) > MAX_TAG_LENGTH or len(value) > MAX_TAG_LENGTH:
             raise BadRequest(
-                f"The header x-weir-tags must read name=value,name=value (at most {MAX_TAG_LENGTH} characters "
-                f"each); {part.strip()[:40]!r} does not.",
+                "The header x-weir-tags must read name=value,name=value "
+                f"(at most {MAX_TAG_LENGTH} characters each); {part.strip()[:40]!r} does not.",
                 param="x-weir-tags",
             )
         tags[name] = value

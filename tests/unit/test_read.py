@@ -20,7 +20,9 @@ HI = [{"role": "user", "content": "hi"}]
 
 
 def read(
-    fields: dict[str, Any] | bytes, resource: Resource = CHAT, headers: list[tuple[bytes, bytes]] | None = None
+    fields: dict[str, Any] | bytes,
+    resource: Resource = CHAT,
+    headers: list[tuple[bytes, bytes]] | None = None,
 ) -> Call:
     async def unused(*args: object) -> Any:
         raise AssertionError("reading a call talks to nobody")
@@ -103,13 +105,17 @@ def test_wide_bodies_are_not_deep() -> None:
 
 
 def test_null_is_as_good_as_absent() -> None:
-    call = read({"model": "m", "messages": HI, "stream": None, "stream_options": None, "n": None, "tools": None})
+    call = read(
+        {"model": "m", "messages": HI, "stream": None, "stream_options": None, "n": None, "tools": None}
+    )
     assert not call.stream
     assert not call.wants_usage
 
 
 def test_unknown_fields_are_nobodys_business() -> None:
-    assert read({"model": "m", "messages": HI, "min_p": {"any": ["thing"]}}).fields["min_p"] == {"any": ["thing"]}
+    assert read({"model": "m", "messages": HI, "min_p": {"any": ["thing"]}}).fields["min_p"] == {
+        "any": ["thing"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -156,13 +162,17 @@ def test_embeddings_take_every_form_of_input(good: Any) -> None:
     assert read({"model": "m", "input": good}, EMBEDDINGS).fields["input"] == good
 
 
-@pytest.mark.parametrize("bad", [None, "", [], [""], [1, "a"], [[]], [[1], "a"], [-1], [1.5], {"a": 1}, [True]])
+@pytest.mark.parametrize(
+    "bad", [None, "", [], [""], [1, "a"], [[]], [[1], "a"], [-1], [1.5], {"a": 1}, [True]]
+)
 def test_embeddings_refuse_other_forms(bad: Any) -> None:
     assert refused({"model": "m", "input": bad}, EMBEDDINGS).param == "input"
 
 
 def test_embeddings_refuse_unknown_encodings() -> None:
-    assert refused({"model": "m", "input": "a", "encoding_format": "hex"}, EMBEDDINGS).param == "encoding_format"
+    assert (
+        refused({"model": "m", "input": "a", "encoding_format": "hex"}, EMBEDDINGS).param == "encoding_format"
+    )
 
 
 async def test_token_ids_become_text_for_an_engine_of_another_vocabulary() -> None:

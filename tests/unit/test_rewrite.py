@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from gateway.rewrite import upstream_body
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=12,
 )  # fmt: skip
@@ -29,7 +29,10 @@ def test_nothing_to_change_is_the_same_object() -> None:
 
 
 def test_only_the_name_changes() -> None:
-    body = b'{ "temperature":1e0, "model" : "auto","seed":18446744073709551616, "t":"\\u00e9 \\"model\\": \\"auto\\"" }'
+    body = (
+        b'{ "temperature":1e0, "model" : "auto","seed":18446744073709551616, '
+        b'"t":"\\u00e9 \\"model\\": \\"auto\\"" }'
+    )
     assert rewritten(body) == body.replace(b'"model" : "auto"', b'"model":"up"')
 
 
@@ -68,7 +71,9 @@ def test_usage_that_was_asked_for_is_not_asked_for_twice() -> None:
     assert rewritten(body, ask_usage=True) == body
 
 
-@given(st.dictionaries(st.text(max_size=12), JSON, max_size=5), st.text(min_size=1, max_size=8), st.booleans())
+@given(
+    st.dictionaries(st.text(max_size=12), JSON, max_size=5), st.text(min_size=1, max_size=8), st.booleans()
+)
 def test_whatever_the_body_the_meaning_changes_in_two_places_only(
     fields: dict[str, object], model: str, ask: bool
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import orjson
 import pytest
 from hypothesis import given
@@ -59,7 +61,7 @@ def test_relays_usage_that_comes_with_text() -> None:
 def test_any_split_into_segments_gives_the_same_bytes(cuts: list[int]) -> None:
     stream = relay()
     edges = [0, *sorted(cuts), len(WHOLE)]
-    out = b"".join(stream.feed(WHOLE[a:b]) for a, b in zip(edges, edges[1:], strict=False))
+    out = b"".join(stream.feed(WHOLE[a:b]) for a, b in pairwise(edges))
     assert out + stream.finish() == WHOLE.replace(USAGE, b"")
     assert stream.fold.text == "Hello"
 
@@ -69,7 +71,7 @@ def test_crlf_line_ends_survive(cuts: list[int]) -> None:
     sent = WHOLE.replace(b"\n", b"\r\n")
     stream = relay()
     edges = [0, *sorted(min(cut, len(sent)) for cut in cuts), len(sent)]
-    out = b"".join(stream.feed(sent[a:b]) for a, b in zip(edges, edges[1:], strict=False))
+    out = b"".join(stream.feed(sent[a:b]) for a, b in pairwise(edges))
     assert out == sent.replace(USAGE.replace(b"\n", b"\r\n"), b"")
 
 
@@ -205,7 +207,12 @@ def test_a_replayed_answer_folds_back_to_itself(texts: list[str], wants_usage: b
         "model": "m",
         "object": "chat.completion",
         "choices": [
-            {"index": i, "message": {"role": "assistant", "content": t}, "logprobs": None, "finish_reason": "stop"}
+            {
+                "index": i,
+                "message": {"role": "assistant", "content": t},
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
             for i, t in enumerate(texts)
         ],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
