@@ -23,10 +23,11 @@ from gateway.errors import (
     error_event,
 )
 from gateway.exchange import Tried
+from gateway.fold import folded_answer
 from gateway.keeping import Place, keep
 from gateway.rewrite import upstream_body
 from gateway.settle import money_of, settle, settle_later
-from gateway.streams import MalformedStream, StreamRelay, UpstreamSaidError, folded_answer
+from gateway.streams import MalformedStream, StreamRelay, UpstreamSaidError
 from gateway.transport.base import (
     FirstByteTimeout,
     IdleTimeout,
@@ -96,10 +97,17 @@ class Attempt:
                 raise await self._refused(reply, verdict)
             if self._call.stream:
                 await self._deliver_stream(reply)
+            elif self._folds:
+                await self._deliver_folded(reply)
             else:
                 await self._deliver_whole(reply)
         finally:
             reply.abort()
+
+    @property
+    def _folds(self) -> bool:
+        """The engine streams, though the client wants a plain answer."""
+        return self._tried.target.adapter.streams_plain_calls and self._call.api is not Api.EMBEDDINGS
 
     # ------------------------------------------------------------------ send
 
@@ -111,7 +119,8 @@ class Attempt:
             fields = await embeddings.engine_fields(fields, tried.served.token_ids)
             body = orjson.dumps({**fields, "model": tried.served.upstream_model})
         else:
-            body = upstream_body(call.body, fields, model=tried.served.upstream_model, ask_usage=call.stream)
+            stream = call.stream or self._folds
+            body = upstream_body(call.body, fields, model=tried.served.upstream_model, stream=stream)
         clock = self._services.clock
         from_s = clock.monotonic()
         try:
@@ -151,6 +160,32 @@ class Attempt:
         self._tried.target.breaker.succeeded()
         self._client.unwatch()
         await self._give_whole(body, payload, usage)
+
+    async def _deliver_folded(self, reply: Reply) -> None:
+        relay = StreamRelay(self._call.api, hide_usage=True, cost_usd=lambda payload: None)
+        await self._first_events(reply, relay)
+        try:
+            await self._fold(reply, relay)
+        except asyncio.CancelledError:
+            self._left(output=relay.fold.text)
+            raise
+        except (TransportError, MalformedStream) as failure:
+            self._tried.target.breaker.failed()
+            raise self._broken_whole(failure, output=relay.fold.text) from failure
+        answer = folded_answer(self._call.api, relay.fold)
+        if answer is None:
+            raise self._broken_whole(MalformedStream("the stream was not whole"), output=relay.fold.text)
+        self._tried.target.breaker.succeeded()
+        self._client.unwatch()
+        await self._give_whole(orjson.dumps(answer), answer, self._usage(relay.fold.usage_payload or {}))
+
+    async def _fold(self, reply: Reply, relay: StreamRelay) -> None:
+        monotonic = self._services.clock.monotonic
+        from_s = monotonic()
+        while chunk := await reply.chunk():
+            relay.feed(chunk)
+        relay.finish()
+        self._journey.waited_s += monotonic() - from_s
 
     async def _give_whole(self, body: bytes, payload: dict[str, Any], usage: TokenUsage | None) -> None:
         call, journey = self._call, self._journey
@@ -241,7 +276,7 @@ class Attempt:
         else:
             settle(self._tried, outcome, error=error, usage=usage)
         if self._place is not None and (answer := folded_answer(self._call.api, fold)) is not None:
-            keep(self._tried, self._place, answer, orjson.loads(answer), usage)
+            keep(self._tried, self._place, orjson.dumps(answer), answer, usage)
 
     # ------------------------------------------------------------------ fail
 
@@ -250,9 +285,9 @@ class Attempt:
         outcome = Outcome.CLIENT_GONE if self._client.gone else Outcome.INTERRUPTED
         if fold_usage is not None:
             settle(self._tried, outcome, error=outcome.value, usage=fold_usage)
-        elif output:
+        elif self._call.stream or self._folds:
             settle_later(self._tried, outcome, error=outcome.value, output=output)
-        else:
+        else:  # how much of a plain answer was made, nobody here can know
             settle(self._tried, outcome, error=outcome.value)
 
     def _no_answer(self, failure: TransportError) -> AttemptFailed:
@@ -296,12 +331,16 @@ class Attempt:
         settle(self._tried, Outcome.UPSTREAM_FAILED, error=code)
         return AttemptFailed(error, Verdict.RETRY)
 
-    def _broken_whole(self, failure: Exception) -> GatewayError:
-        """A non-streamed answer broke off: nothing has been shown, but the work may have been done."""
+    def _broken_whole(self, failure: Exception, output: str = "") -> GatewayError:
+        """A non-streamed answer broke off: nothing has been shown, but work was done, known as far as there
+        is output."""
         timeout = isinstance(failure, (IdleTimeout, TotalTimeout))
         code = failure_code(failure)
         outcome = Outcome.UPSTREAM_TIMEOUT if timeout else Outcome.UPSTREAM_CUT
-        settle(self._tried, outcome, error=code)
+        if output:
+            settle_later(self._tried, outcome, error=code, output=output)
+        else:
+            settle(self._tried, outcome, error=code)
         kind = UpstreamTimeout if timeout else UpstreamError
         return kind(f"The answer of the backend {self._tried.target.backend} broke off ({code}).", code=code)
 

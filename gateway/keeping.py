@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from cache.admission import cacheable_request, whole_answer
-from cache.partition import Scope, request_keys
 
+from cache.admission import cacheable_request, whole_answer
 from cache.base import Entry, EntryKey, PartitionKey
+from cache.partition import Scope, request_keys
 from gateway.answering import answer_headers
 from gateway.exchange import Exchange, Tried
+from gateway.fold import replay
 from gateway.ids import ulid
 from gateway.settle import Money, baseline_nanos, make_event, record
-from gateway.streams import replay
 from metering.event import Event
 from metering.outcome import Outcome
 from metering.usage import Provenance, TokenUsage

@@ -1,6 +1,6 @@
 """The client's body, made ready for an upstream, with as few bytes changed as possible.
 
-Only two things ever change: the model's name, and the request for a stream's usage chunk. Both are spliced
+Only two things ever change: the model's name, and the request for a stream and its usage. Both are spliced
 into the client's own bytes, so that numbers, escapes, key order and duplicates travel as they were sent;
 where splicing would be unsafe the parsed fields are written anew.
 """
@@ -14,25 +14,34 @@ from typing import Any
 import orjson
 
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
-_ASK_USAGE = b'"stream_options":{"include_usage":true}'
 
 
-def upstream_body(body: bytes, fields: Mapping[str, Any], *, model: str, ask_usage: bool) -> bytes:
-    """`fields` is `body`, parsed. With `ask_usage`, the upstream is asked for the usage chunk."""
-    options = fields.get("stream_options")
-    asks_already = isinstance(options, dict) and options.get("include_usage") is True
-    add_usage = ask_usage and not asks_already
+def upstream_body(body: bytes, fields: Mapping[str, Any], *, model: str, stream: bool) -> bytes:
+    """`fields` is `body`, parsed. With `stream`, the upstream is asked for a stream and its usage chunk,
+    whether the client asked for one or not."""
+    missing = _missing(fields) if stream else {}
     if fields["model"] != model:
         renamed = _with_model(body, model)
         if renamed is None:
-            return _written_anew(fields, model, add_usage)
+            return _written_anew(fields, model, missing)
         body = renamed
-    if not add_usage:
+    if not missing:
         return body
-    if "stream_options" in fields:
-        return _written_anew(fields, model, add_usage)
+    if any(name in fields for name in missing):
+        return _written_anew(fields, model, missing)
     end = body.rindex(b"}")
-    return b"%b,%b}" % (body[:end], _ASK_USAGE)
+    return b"%b,%b" % (body[:end], orjson.dumps(missing)[1:])
+
+
+def _missing(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be said for a stream with usage, and is not said yet."""
+    missing: dict[str, Any] = {}
+    if fields.get("stream") is not True:
+        missing["stream"] = True
+    options = fields.get("stream_options")
+    if not (isinstance(options, dict) and options.get("include_usage") is True):
+        missing["stream_options"] = {**(options or {}), "include_usage": True}
+    return missing
 
 
 def _with_model(body: bytes, model: str) -> bytes | None:
@@ -47,8 +56,5 @@ def _with_model(body: bytes, model: str) -> bytes | None:
     return b'%b"model":%b%b' % (body[: match.start()], orjson.dumps(model), body[match.end() :])
 
 
-def _written_anew(fields: Mapping[str, Any], model: str, add_usage: bool) -> bytes:
-    changed = {**fields, "model": model}
-    if add_usage:
-        changed["stream_options"] = {**(fields.get("stream_options") or {}), "include_usage": True}
-    return orjson.dumps(changed)
+def _written_anew(fields: Mapping[str, Any], model: str, missing: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({**fields, "model": model, **missing})

@@ -8,6 +8,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from cache.memory import MemoryStore
 from gateway.asgi import Scope
@@ -17,6 +18,7 @@ from gateway.config import LOOPBACK_HOSTS, GatewaySettings
 from gateway.config_file import ConfigError, LoadedConfig, load
 from gateway.counting import TokenCounter
 from gateway.errors import Unauthorized, Unavailable
+from gateway.keydirectory import tenants_in_store
 from gateway.keystore import KeyStore
 from gateway.keywatch import KeyStatus, KeyWatcher
 from gateway.metrics import Metrics
@@ -82,9 +84,11 @@ class Runtime:
     # ------------------------------------------------------------------ life
 
     async def start(self) -> None:
-        """Ready to serve; engines may still be loading."""
+        """Ready to serve; engines may still be loading. Raises ConfigError for a name that stands both in the
+        file and in the key store."""
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self.keys.start)
+        refuse_names_twice(self.keys, self.loaded)
         self.meter.start()
         await self.fleet.start()
         self._watching = self._loop.create_task(self._watch_file())
@@ -108,10 +112,9 @@ class Runtime:
         live = self.services.live
         version = live.snapshot.version
         try:
-            loaded = await asyncio.to_thread(
-                load, self.loaded.path, os.environ, priced=price_check(self.catalogue)
-            )
+            loaded = await asyncio.to_thread(read_config, self.loaded.path, self.catalogue)
             _refuse_what_needs_a_restart(self.loaded, loaded)
+            refuse_names_twice(self.keys, loaded)
             snapshot = self._compile(loaded.settings, version + 1)
         except ConfigError as error:
             self.news("reload_refused", version=version, problems=[str(p) for p in error.problems])
@@ -215,6 +218,19 @@ def _stamp(path: str) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return stat.st_mtime_ns, stat.st_size
+
+
+def read_config(path: str | Path, catalogue: Catalogue) -> LoadedConfig:
+    """The file, with every check that a gateway makes. Raises ConfigError."""
+    return load(path, os.environ, priced=price_check(catalogue), tenants_in_store=tenants_in_store)
+
+
+def refuse_names_twice(keys: KeyWatcher, loaded: LoadedConfig) -> None:
+    """Raises ConfigError: of two tenants or keys with one name nobody could tell which one holds."""
+    conflicts = keys.conflicts(loaded.settings)
+    if conflicts:
+        message = f"both here and in the key store: {', '.join(conflicts)}"
+        raise ConfigError([Problem(loaded.path, Place(1, 1), (), message)])
 
 
 def _refuse_what_needs_a_restart(old: LoadedConfig, new: LoadedConfig) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import sys
@@ -15,9 +14,8 @@ import uvicorn
 
 from gateway.app import App, AsgiApp
 from gateway.config import ServerSettings
-from gateway.config_file import ConfigError, load
-from gateway.pricecheck import price_check
-from gateway.runtime import Runtime
+from gateway.config_file import ConfigError
+from gateway.runtime import Runtime, read_config
 from metering.catalogue import GenaiCatalogue
 from metering.ledger import LedgerError
 
@@ -37,20 +35,19 @@ def run(
     `on_ready` is called once some backend can answer. Every mistake of the file is printed.
     """
     try:
-        loaded = load(path, os.environ, priced=price_check(GenaiCatalogue()))
+        loaded = read_config(path, GenaiCatalogue())
         listener = listen(
             host or loaded.settings.server.host, loaded.settings.server.port if port is None else port
         )
         runtime = Runtime(loaded)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_serve(runtime, listener, on_ready))
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)  # noqa: T201
-        return 1
     except (OSError, LedgerError) as error:
         print(f"weir: {error}", file=sys.stderr)  # noqa: T201
-        return 1
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(runtime, listener, on_ready))
+    return 1
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -105,7 +102,11 @@ async def _serve(runtime: Runtime, listener: socket.socket, on_ready: Callable[[
     settings = runtime.loaded.settings.server
     app = App(runtime.services, lambda: _management(runtime))
     server = DrainingServer(_uvicorn_config(app, settings), runtime)
-    await runtime.start()
+    try:
+        await runtime.start()
+    except ConfigError:
+        await runtime.stop()
+        raise
     announcing = asyncio.get_running_loop().create_task(_announce(runtime, listener, on_ready))
     try:
         await server.serve(sockets=[listener])

@@ -43,6 +43,12 @@ class Backend(Protocol):
         """Absolute path that answers 200 when ready, or None where only /v1/models can tell."""
         ...
 
+    @property
+    def streams_plain_calls(self) -> bool:
+        """Ask this kind for a stream even when the client wants a plain answer, and fold it: for engines that
+        notice a client's leaving promptly only while they stream."""
+        ...
+
     def target(self, api: Api) -> str:
         """Path below the base URL, such as /chat/completions."""
         ...

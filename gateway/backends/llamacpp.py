@@ -22,6 +22,9 @@ class LlamaCpp:
         {"chat", "completions", "embeddings", "tools", "json_schema", "logprobs"}
     )
     health_path: str | None = "/health"
+    streams_plain_calls = True
+    """Its plain path looks for the client only after a second without news from any slot, so beside another
+    stream it would go on to the end."""
 
     def target(self, api: Api) -> str:
         return PATHS[api]

@@ -19,6 +19,7 @@ class OpenAI:
         {"chat", "completions", "embeddings", "tools", "vision", "json_schema", "logprobs"}
     )
     health_path: str | None = None
+    streams_plain_calls = False
 
     def target(self, api: Api) -> str:
         return PATHS[api]

@@ -22,6 +22,7 @@ class Sglang:
         {"chat", "completions", "embeddings", "tools", "json_schema", "logprobs"}
     )
     health_path: str | None = "/health"
+    streams_plain_calls = False
 
     def target(self, api: Api) -> str:
         return PATHS[api]

@@ -23,6 +23,7 @@ class Vllm:
         {"chat", "completions", "embeddings", "tools", "json_schema", "logprobs"}
     )
     health_path: str | None = "/health"
+    streams_plain_calls = False
 
     def target(self, api: Api) -> str:
         return PATHS[api]

@@ -19,13 +19,13 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-def rewritten(body: bytes, model: str = "up", ask_usage: bool = False) -> bytes:
-    return upstream_body(body, orjson.loads(body), model=model, ask_usage=ask_usage)
+def rewritten(body: bytes, model: str = "up", stream: bool = False) -> bytes:
+    return upstream_body(body, orjson.loads(body), model=model, stream=stream)
 
 
 def test_nothing_to_change_is_the_same_object() -> None:
     body = b'{"model": "up", "x": 1e5}'
-    assert upstream_body(body, orjson.loads(body), model="up", ask_usage=False) is body
+    assert upstream_body(body, orjson.loads(body), model="up", stream=False) is body
 
 
 def test_only_the_name_changes() -> None:
@@ -54,21 +54,21 @@ def test_the_last_of_two_equal_keys_counts_as_it_does_for_every_parser() -> None
 @pytest.mark.parametrize("tail", [b"}", b"}\n", b" }  \n"])
 def test_usage_is_asked_for_at_the_end(tail: bytes) -> None:
     body = b'{"model":"up","stream":true' + tail
-    assert orjson.loads(rewritten(body, ask_usage=True))["stream_options"] == {"include_usage": True}
+    assert orjson.loads(rewritten(body, stream=True))["stream_options"] == {"include_usage": True}
 
 
 @pytest.mark.parametrize("given_options", ["null", "{}", '{"include_usage":false,"other":1}'])
 def test_usage_is_added_to_options_that_lack_it(given_options: str) -> None:
     body = f'{{"model":"up","stream_options":{given_options}}}'.encode()
-    options = orjson.loads(rewritten(body, ask_usage=True))["stream_options"]
+    options = orjson.loads(rewritten(body, stream=True))["stream_options"]
     assert options["include_usage"] is True
     assert options.get("other") == (json.loads(given_options) or {}).get("other")
 
 
 def test_usage_that_was_asked_for_is_not_asked_for_twice() -> None:
-    body = b'{"model":"up","stream_options":{"include_usage":true}}'
-    assert rewritten(body, ask_usage=True) is not None
-    assert rewritten(body, ask_usage=True) == body
+    body = b'{"stream":true,"model":"up","stream_options":{"include_usage":true}}'
+    assert rewritten(body, stream=True) is not None
+    assert rewritten(body, stream=True) == body
 
 
 @given(
@@ -80,5 +80,15 @@ def test_whatever_the_body_the_meaning_changes_in_two_places_only(
     fields.pop("stream_options", None)
     fields["model"] = "auto"
     body = orjson.dumps(fields)
-    expected = {**fields, "model": model, **({"stream_options": {"include_usage": True}} if ask else {})}
+    expected = {
+        **fields,
+        "model": model,
+        **({"stream": True, "stream_options": {"include_usage": True}} if ask else {}),
+    }
     assert orjson.loads(rewritten(body, model, ask)) == orjson.loads(orjson.dumps(expected))
+
+
+@pytest.mark.parametrize("said", [b"", b',"stream":false', b',"stream":null'])
+def test_a_stream_is_asked_for_where_the_client_wants_none(said: bytes) -> None:
+    asked = orjson.loads(rewritten(b'{"model":"up"' + said + b"}", stream=True))
+    assert asked == {"model": "up", "stream": True, "stream_options": {"include_usage": True}}

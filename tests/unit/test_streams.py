@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.call import Api
-from gateway.streams import MalformedStream, StreamRelay, UpstreamSaidError, folded_answer, replay
+from gateway.fold import folded_answer, merged, replay
+from gateway.streams import MalformedStream, StreamRelay, UpstreamSaidError
 
 
 def chunk(text: str | None = None, finish: str | None = None, index: int = 0, **delta: object) -> bytes:
@@ -153,7 +154,7 @@ def test_the_fold_of_a_stream_is_the_answer() -> None:
     stream.feed(WHOLE)
     answer = folded_answer(Api.CHAT, stream.fold)
     assert answer is not None
-    assert orjson.loads(answer) == {
+    assert answer == {
         "id": "c1",
         "created": 7,
         "model": "m",
@@ -175,11 +176,10 @@ def test_the_fold_of_a_stream_is_the_answer() -> None:
     [
         chunk("a") + DONE,
         chunk("a") + chunk(finish="stop"),
-        chunk(tool_calls=[{"index": 0}]) + chunk(finish="tool_calls") + DONE,
         chunk("a", finish="stop") + b'data: {"error":{"message":"x"}}\n\n' + DONE,
     ],
 )
-def test_a_fold_that_is_not_whole_and_plain_is_no_answer(sent: bytes) -> None:
+def test_a_fold_that_is_not_whole_is_no_answer(sent: bytes) -> None:
     stream = relay()
     stream.feed(sent)
     assert folded_answer(Api.CHAT, stream.fold) is None
@@ -196,7 +196,7 @@ def test_completions_fold_text() -> None:
     stream.feed(b'data: {"id":"x","choices":[{"index":0,"text":"one","finish_reason":"stop"}]}\n\n' + DONE)
     answer = folded_answer(Api.COMPLETIONS, stream.fold)
     assert answer is not None
-    assert orjson.loads(answer)["choices"][0]["text"] == "one"
+    assert answer["choices"][0]["text"] == "one"
 
 
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=3), st.booleans())
@@ -222,7 +222,63 @@ def test_a_replayed_answer_folds_back_to_itself(texts: list[str], wants_usage: b
     stream.finish()
     folded = folded_answer(Api.CHAT, stream.fold)
     assert folded is not None
-    again = orjson.loads(folded)
+    again = folded
     assert again["choices"] == answer["choices"]
     assert ("usage" in again) == wants_usage
     assert stream.fold.done
+
+
+def test_tool_calls_and_reasoning_fold_as_the_upstream_would_have_told_them() -> None:
+    call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": ""}}
+    again = {"index": 0, "id": "call_1", "function": {"arguments": '{"city":'}}
+    stream = relay()
+    stream.feed(chunk(role="assistant", reasoning_content="Let me "))
+    stream.feed(chunk(reasoning_content="see."))
+    stream.feed(chunk(tool_calls=[call]) + chunk(tool_calls=[again]))
+    stream.feed(chunk(tool_calls=[{"index": 0, "function": {"arguments": '"Rome"}'}}]))
+    stream.feed(
+        chunk(tool_calls=[{"index": 1, "id": "call_2", "function": {"name": "x", "arguments": "{}"}}])
+    )
+    stream.feed(chunk(finish="tool_calls") + DONE)
+    answer = folded_answer(Api.CHAT, stream.fold)
+    assert answer is not None
+    assert answer["choices"][0]["message"] == {
+        "role": "assistant",
+        "content": None,
+        "reasoning_content": "Let me see.",
+        "tool_calls": [
+            {
+                "id": "call_1",
+                "type": "function",
+                "function": {"name": "weather", "arguments": '{"city":"Rome"}'},
+            },
+            {"id": "call_2", "function": {"name": "x", "arguments": "{}"}},
+        ],
+    }
+
+
+def test_log_probabilities_and_timings_fold() -> None:
+    def event(token: str) -> bytes:
+        logprobs = {"content": [{"token": token, "logprob": -0.5}], "refusal": None}
+        choice = {"index": 0, "delta": {"content": token}, "logprobs": logprobs, "finish_reason": None}
+        return b"data: " + orjson.dumps({"id": "c1", "choices": [choice]}) + b"\n\n"
+
+    last = b'data: {"id":"c1","choices":[],"usage":{"prompt_tokens":1},"timings":{"cache_n":4}}\n\n'
+    stream = relay()
+    stream.feed(event("a") + event("b") + chunk(finish="stop") + last + DONE)
+    answer = folded_answer(Api.CHAT, stream.fold)
+    assert answer is not None
+    assert [entry["token"] for entry in answer["choices"][0]["logprobs"]["content"]] == ["a", "b"]
+    assert answer["timings"] == {"cache_n": 4}
+
+
+@given(st.lists(st.text(max_size=6), max_size=6), st.integers(0, 6))
+def test_pieces_join_whichever_way_they_are_grouped(pieces: list[str], cut: int) -> None:
+    def fold(parts: list[object]) -> object:
+        out: object = None
+        for part in parts:
+            out = merged(out, part)
+        return out
+
+    values: list[object] = [{"a": piece, "l": [{"index": 0, "t": piece}]} for piece in pieces]
+    assert merged(fold(values[:cut]), fold(values[cut:])) == fold(values)
