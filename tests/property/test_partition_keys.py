@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache.partition import NOT_PART_OF_THE_ANSWER, Scope, request_keys
@@ -50,11 +50,13 @@ def meaning(asked: Whole) -> bytes:
     return orjson.dumps({**document, "fields": counted}, option=orjson.OPT_SORT_KEYS)
 
 
+@settings(deadline=None)
 @given(whole, whole)
 def test_keys_are_equal_exactly_when_the_meaning_is(one: Whole, two: Whole) -> None:
     assert (keys_of(one) == keys_of(two)) == (meaning(one) == meaning(two))
 
 
+@settings(deadline=None)
 @given(whole, st.data())
 def test_one_change_anywhere_changes_a_key(asked: Whole, data: st.DataObject) -> None:
     """Random pairs are nearly always far apart; neighbours are where a bad encoding would collide."""
@@ -76,6 +78,7 @@ def test_one_change_anywhere_changes_a_key(asked: Whole, data: st.DataObject) ->
     assert (keys_of(asked) == keys_of(changed)) == (meaning(asked) == meaning(changed))
 
 
+@settings(deadline=None)
 @given(st.lists(messages, min_size=1, max_size=3), st.data())
 def test_the_order_of_turns_matters(said: list[dict[str, Any]], data: st.DataObject) -> None:
     turned = data.draw(st.permutations(said))
@@ -83,6 +86,7 @@ def test_the_order_of_turns_matters(said: list[dict[str, Any]], data: st.DataObj
     assert (keys_of(one) == keys_of(two)) == (meaning(one) == meaning(two))
 
 
+@settings(deadline=None)
 @given(whole, whole)
 def test_no_entry_key_is_shared_across_partitions(one: Whole, two: Whole) -> None:
     partition, entry = keys_of(one)
@@ -91,6 +95,7 @@ def test_no_entry_key_is_shared_across_partitions(one: Whole, two: Whole) -> Non
         assert entry != other_entry
 
 
+@settings(deadline=None)
 @given(whole)
 def test_the_order_of_keys_does_not_matter(asked: Whole) -> None:
     def turned(value: Any) -> Any:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache.admission import cacheable_request, whole_answer
@@ -132,6 +132,7 @@ names = st.sampled_from(
 shapes = st.dictionaries(names, json_values | st.lists(st.dictionaries(names, json_values)), max_size=5)
 
 
+@settings(deadline=None)
 @given(st.sampled_from([CHAT, COMPLETIONS, EMBEDDINGS]), shapes)
 def test_no_json_answer_makes_it_fail(api: str, given: dict[str, Any]) -> None:
     reason = whole_answer(api, given)
@@ -141,6 +142,7 @@ def test_no_json_answer_makes_it_fail(api: str, given: dict[str, Any]) -> None:
     }  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.sampled_from([CHAT, COMPLETIONS, EMBEDDINGS]), shapes)
 def test_no_json_request_makes_it_fail(api: str, given: dict[str, Any]) -> None:
     fields = {**given, "messages": given["messages"]} if isinstance(given.get("messages"), list) else HELLO

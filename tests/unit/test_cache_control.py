@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache.control import CacheControl, parse_cache_control
@@ -46,6 +46,7 @@ def test_which_age_serves(header: bytes, age_us: int, serves: bool) -> None:
     assert parse_cache_control(header).serves(age_us) is serves
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_no_header_makes_it_fail(header: bytes) -> None:
     control = parse_cache_control(header)

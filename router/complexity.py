@@ -1,0 +1,115 @@
+"""How demanding a conversation looks, from its surface: a plain sum that a person can check by hand.
+
+It reads words and marks, not meaning. `docs/routing.md` says what that is worth, measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from math import log2
+
+from router.decision import RouteRequest
+from router.features import last_turns, utf8_bytes
+
+LENGTH, CODE, CONSTRAINTS, HARD, MATHS, EASY = 0.65, 0.10, 0.10, 0.05, 0.05, -0.15
+"""Weights of the parts of one text's score, each part between 0 and 1."""
+TOOLS, FORMAT, LONG_CONTEXT = 0.08, 0.04, 0.10
+"""Added for the request as a whole."""
+
+SHORT_REPLY_BYTES = 40
+EARLIER_TURNS = 4
+EARLIER_WEIGHT = 0.5
+READ_CHARS = 1_500
+"""Of a longer text, this much is read: three quarters at its start, the rest at its end."""
+EARLIER_READ_CHARS = 400
+LONGEST_BYTES = 4_000
+LONG_CONTEXT_TOKENS = 32_000
+"""Where the part for length, and the one for context, reach 1."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+HARD_WORDS = _words(
+    """why how prove proof derive derivation analyze analyse analysis compare contrast evaluate critique
+    design architect architecture optimize optimise optimal debug refactor implement algorithm complexity
+    theorem lemma integral derivative equation probability theory hypothesis infer reasoning reason strategy
+    plan tradeoff tradeoffs trade-off implications diagnose diagnosis legal contract clause liability explain
+    justify estimate simulate calculate compute solve concurrency distributed"""
+)
+EASY_WORDS = _words(
+    """hi hello hey thanks thank classify label sentiment translate translation spell spelling define
+    definition capitalize lowercase uppercase extract list rephrase paraphrase headline title summarize
+    summarise tl;dr yes/no"""
+)
+CONSTRAINT_WORDS = _words(
+    """must exactly without only ensure except unless least most step steps strictly never always each every
+    constraint constraints requirement requirements not between before after if"""
+)
+CODE_MARKS = ("```", "{", "()", "</", "def ", "import ")
+MATHS_MARKS = ("1", "2", "3", "5", "0", "=", "+", "^", "\\", "$")
+_KNOWN = HARD_WORDS | EASY_WORDS | CONSTRAINT_WORDS
+_SPEAKERS = frozenset({"user", "assistant"})
+_PUNCTUATION = str.maketrans(dict.fromkeys("?!.,:()[]{}\"'`*#<>\n", " "))
+
+
+@dataclass(frozen=True, slots=True)
+class Complexity:
+    score: float
+    """0 to 1, to two decimals, so that what is shown is what was compared."""
+    last_turn: float
+    """The score of the last user turn alone."""
+    earlier: float
+    """What earlier turns lend it, already weighted; 0 where it could not be more than `last_turn`."""
+    request: float
+    """What tools, format and a long context add."""
+
+
+def complexity(request: RouteRequest) -> Complexity:
+    """Of the whole conversation: the last user turn, or what it leans on, plus the request's own demands."""
+    turns = last_turns(request.fields, request.api)
+    text = next((text for role, text in turns if role == "user"), "")
+    last = text_score(text, READ_CHARS)
+    weight = 1.0 if utf8_bytes(text) < SHORT_REPLY_BYTES else EARLIER_WEIGHT
+    earlier = weight * _most_demanding(turns) if last < weight else 0.0
+    added = _request_score(request)
+    return Complexity(
+        round(min(1.0, max(last, earlier) + added), 2), round(last, 3), round(earlier, 3), round(added, 3)
+    )
+
+
+def text_score(text: str, read_chars: int) -> float:
+    """0 to 1 for one text."""
+    length = min(1.0, log2(1 + utf8_bytes(text) / 50) / log2(1 + LONGEST_BYTES / 50))
+    if len(text) > read_chars:
+        text = text[: read_chars * 3 // 4] + "\n" + text[-read_chars // 4 :]
+    words = text.lower().translate(_PUNCTUATION).split()
+    known = _KNOWN.intersection(words)
+    score = (
+        LENGTH * length
+        + CODE * min(1.0, sum(map(text.count, CODE_MARKS)) / 3)
+        + CONSTRAINTS * min(1.0, len(known & CONSTRAINT_WORDS) / 4)
+        + HARD * min(1.0, len(known & HARD_WORDS) / 3)
+        + MATHS * min(1.0, max(0, sum(map(text.count, MATHS_MARKS)) - 3) / 12)
+        + EASY * min(1.0, len(known & EASY_WORDS) / 2)
+    )
+    return min(1.0, max(0.0, score))
+
+
+def _most_demanding(turns: Iterator[tuple[str, str]]) -> float:
+    """The highest score of the latest turns that say something. Assistant turns count as well: a short reply
+    approves what they proposed."""
+    said = (text for role, text in turns if role in _SPEAKERS and utf8_bytes(text) >= SHORT_REPLY_BYTES)
+    return max((text_score(text, EARLIER_READ_CHARS) for text in islice(said, EARLIER_TURNS)), default=0.0)
+
+
+def _request_score(request: RouteRequest) -> float:
+    context = min(1.0, log2(1 + request.prompt_tokens / 1_000) / log2(1 + LONG_CONTEXT_TOKENS / 1_000))
+    return (
+        LONG_CONTEXT * context
+        + (TOOLS if "tools" in request.needs else 0.0)
+        + (FORMAT if "json_schema" in request.needs else 0.0)
+    )

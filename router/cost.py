@@ -1,0 +1,35 @@
+"""What an answer is expected to cost, for ranking and for the record; billing knows better afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from router.decision import Candidate, Choice, RouteRequest
+from router.features import requested_output_tokens
+
+DEFAULT_OUTPUT_TOKENS = 256
+"""Expected of an answer whose length the client does not limit."""
+
+
+def with_costs(candidates: Iterable[Candidate], request: RouteRequest) -> tuple[Choice, ...]:
+    """In the same order. The cost is None where a price is unknown."""
+    output_tokens = expected_output_tokens(request)
+    return tuple(
+        Choice(candidate, expected_nanos(candidate, request.prompt_tokens, output_tokens))
+        for candidate in candidates
+    )
+
+
+def expected_output_tokens(request: RouteRequest) -> int:
+    """What the client allows, or the default; nothing for embeddings."""
+    if request.api == "embeddings":
+        return 0
+    return requested_output_tokens(request.fields) or DEFAULT_OUTPUT_TOKENS
+
+
+def expected_nanos(candidate: Candidate, prompt_tokens: int, output_tokens: int) -> int | None:
+    """Nano-dollars at list price; None if a price that matters is unknown."""
+    per_input, per_output = candidate.input_nanos_per_token, candidate.output_nanos_per_token
+    if per_input is None or (per_output is None and output_tokens):
+        return None
+    return round(prompt_tokens * per_input + output_tokens * (per_output or 0.0))
