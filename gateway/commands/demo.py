@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         return fail("demo", f"{arguments.folder}: {error.strerror or error}")
     sys.stdout.write("Starting the local engine; the first answer waits for it.\n")
+    sys.stdout.flush()  # before the request log, which does not go through this buffer
     return server.run(files.config, on_ready=lambda: _announce(files, arguments, openai))
 
 
@@ -46,9 +47,7 @@ def _announce(files: DemoFiles, arguments: argparse.Namespace, openai: bool) -> 
 
 def announcement(files: DemoFiles, base_url: str, command: str, *, openai: bool) -> str:
     """What to try, ready to paste."""
-    large = (
-        LARGE_MODEL if openai else f"{STAND_IN_MODEL} (a stand-in; set OPENAI_API_KEY for the real one)"
-    )
+    large = LARGE_MODEL if openai else f"{STAND_IN_MODEL} (a stand-in; set OPENAI_API_KEY for the real one)"
     return _ANNOUNCEMENT.format(
         base_url=base_url,
         key=files.tenant_key,
