@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
@@ -17,6 +18,10 @@ Header = tuple[bytes, bytes]
 WATCH_AFTER_S = 0.02
 """A call shorter than this is over before an abort could save anything: only longer ones pay for a task
 that waits for the client to leave."""
+
+DISCARD_BYTES = 100_000_000
+DISCARD_WITHIN_S = 5.0
+"""How much of a body that is refused for its size is read all the same, and for how long."""
 
 
 class ClientLeft(Exception):
@@ -50,6 +55,7 @@ class Client:
         """The whole body. Raises BodyTooLarge as soon as that is known, ClientLeft if it never ends."""
         declared = self.header(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > limit_bytes:
+            await self._discard()
             raise _too_large(limit_bytes)
         message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body"):
@@ -63,11 +69,24 @@ class Client:
             piece = message.get("body", b"")
             size += len(piece)
             if size > limit_bytes:
+                pieces.clear()
+                await self._discard()
                 raise _too_large(limit_bytes)
             pieces.append(piece)
             if not message.get("more_body"):
                 return b"".join(pieces)
             message = await self._receive()
+
+    async def _discard(self) -> None:
+        """Reads on for a while: an answer sent while the client still writes is lost with the connection."""
+        size = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DISCARD_WITHIN_S):
+                while size < DISCARD_BYTES:
+                    message = await self._receive()
+                    size += len(message.get("body", b""))
+                    if not message.get("more_body"):
+                        return
 
     async def answer(self, status: int, headers: Iterable[Header], body: bytes) -> None:
         """A whole answer."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from cache.control import CacheControl
+
 
 class Api(StrEnum):
     CHAT = "chat.completions"
@@ -28,8 +30,7 @@ class Call:
     wants_usage: bool
     """The client asked for the usage chunk of a stream."""
     tags: tuple[tuple[str, str], ...]
-    no_cache: bool
-    no_store: bool
+    cache_control: CacheControl
     explain: bool
     received_s: float
     """Monotonic seconds when the request line was read."""

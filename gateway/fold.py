@@ -179,7 +179,10 @@ def replay(api: Api, answer: Mapping[str, Any], *, wants_usage: bool) -> bytes:
     }
     events: list[dict[str, Any]] = []
     for choice in answer["choices"]:
-        parts: list[dict[str, Any]] = [*_said(api, choice), {"delta": {}} if api is Api.CHAT else {"text": ""}]
+        parts: list[dict[str, Any]] = [
+            *_said(api, choice),
+            {"delta": {}} if api is Api.CHAT else {"text": ""},
+        ]
         reasons = [None] * (len(parts) - 1) + [choice.get("finish_reason")]
         for part, reason in zip(parts, reasons, strict=True):
             told = {"index": choice.get("index", 0), **part, "logprobs": None, "finish_reason": reason}

@@ -32,11 +32,16 @@ class Place:
     max_bytes: int
 
 
-def place_of(exchange: Exchange) -> Place | None:
-    """None where this request may neither be served from the cache nor be kept."""
+def place_of(exchange: Exchange, ruled: str) -> Place | None:
+    """None where this request may neither be served from the cache nor be kept. `ruled` is the model that a
+    rule demands, or ''."""
     call, caller = exchange.call, exchange.caller
     settings = exchange.snapshot.settings.cache
-    if not settings.exact or call.no_store or cacheable_request(call.api.value, call.fields) is not None:
+    if (
+        not settings.exact
+        or call.cache_control.no_store
+        or cacheable_request(call.api.value, call.fields) is not None
+    ):
         return None
     scope = Scope(
         tenant=caller.tenant,
@@ -44,15 +49,19 @@ def place_of(exchange: Exchange) -> Place | None:
         key=caller.key if settings.share == "key" else None,
     )
     secret = exchange.services.cache_secret
-    partition, entry = request_keys(secret, scope, call.api.value, call.model, call.fields)
+    name = f"{call.model} {ruled}"  # no model's name holds a space
+    partition, entry = request_keys(secret, scope, call.api.value, name, call.fields)
     return Place(partition, entry, int(settings.ttl * 1e6), settings.max_entry)
 
 
 def lookup(exchange: Exchange, place: Place | None) -> Entry | None:
-    if place is None or exchange.call.no_cache:
+    control = exchange.call.cache_control
+    if place is None or control.no_cache:
         return None
     journey, services = exchange.journey, exchange.services
     found = services.cache.get(place.partition, place.entry, journey.started_us)
+    if found is not None and not control.serves(journey.started_us - found.stored_us):
+        found = None
     journey.cache_status = "miss" if found is None else "exact"
     services.metrics.cache(journey.cache_status)
     return found

@@ -11,7 +11,6 @@ import asyncio
 import random
 import traceback
 
-from cache.control import parse_cache_control
 from gateway.answering import error_headers
 from gateway.api.read import Resource, check_content_type, read_call
 from gateway.asgi import Client, ClientLeft
@@ -31,6 +30,7 @@ from metering.outcome import Outcome
 from router.decision import Candidate, Decision, NoCandidate, RouteRequest
 from router.features import estimate_prompt_tokens, needs
 from router.plain import direct
+from router.rules import first_match
 
 
 class GaveUp(Exception):
@@ -72,10 +72,11 @@ async def _travel(services: Services, client: Client, resource: Resource, journe
     _allow(snapshot, caller, call)
     exchange = Exchange(services, client, snapshot, caller, call, journey)
     client.watch()
-    place = place_of(exchange)
+    asked = _asked(exchange)
+    place = place_of(exchange, _ruled(snapshot, asked, call.model))
     if (entry := lookup(exchange, place)) is not None:
         return await serve_kept(exchange, entry)
-    decision = journey.decision = _route(exchange)
+    decision = journey.decision = _route(exchange, asked)
     await _send(exchange, decision, place)
 
 
@@ -108,7 +109,6 @@ async def _parse(snapshot: Snapshot, client: Client, resource: Resource, journey
     from_s = journey.clock.monotonic()
     body = await client.body(server.max_body)
     journey.waited_s += journey.clock.monotonic() - from_s
-    control = parse_cache_control(client.header(b"cache-control"))
     return read_call(
         resource,
         client,
@@ -117,8 +117,6 @@ async def _parse(snapshot: Snapshot, client: Client, resource: Resource, journey
         max_depth=server.max_json_depth,
         now_s=journey.started_s,
         now_us=journey.started_us,
-        no_cache=control.no_cache,
-        no_store=control.no_store,
     )
 
 
@@ -135,10 +133,10 @@ def _allow(snapshot: Snapshot, caller: Caller, call: Call) -> None:
         )
 
 
-def _route(exchange: Exchange) -> Decision:
-    """A model that the client named is honoured; a virtual one is decided by rules, then by the router."""
-    call, caller, snapshot = exchange.call, exchange.caller, exchange.snapshot
-    request = RouteRequest(
+def _asked(exchange: Exchange) -> RouteRequest:
+    """The request as the router sees it."""
+    call, caller = exchange.call, exchange.caller
+    return RouteRequest(
         api=call.api.value,
         fields=call.fields,
         prompt_tokens=estimate_prompt_tokens(call.fields, call.api.value),
@@ -147,11 +145,24 @@ def _route(exchange: Exchange) -> Decision:
         project=caller.project,
         tags=dict(call.tags),
     )
-    route = snapshot.routes.get(call.model)
+
+
+def _ruled(snapshot: Snapshot, asked: RouteRequest, model: str) -> str:
+    """The model that a rule demands for this request, or ''. An answer kept for a twin without that rule (a
+    tag less, another project) must not be served here."""
+    route = snapshot.routes.get(model)
+    rule = first_match(route.rules, asked, route.name) if route is not None else None
+    return "" if rule is None else rule.use
+
+
+def _route(exchange: Exchange, asked: RouteRequest) -> Decision:
+    """A model that the client named is honoured; a virtual one is decided by rules, then by the router."""
+    snapshot = exchange.snapshot
+    route = snapshot.routes.get(exchange.call.model)
     try:
         if route is None:
-            return direct(snapshot.direct[call.model], request)
-        return exchange.services.router.decide(request, route)
+            return direct(snapshot.direct[exchange.call.model], asked)
+        return exchange.services.router.decide(asked, route)
     except NoCandidate as nothing:
         raise NothingFits(nothing.message, param="model") from None
 

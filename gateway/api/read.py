@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from cache.control import parse_cache_control
 from gateway.asgi import Client
 from gateway.call import Api, Call
 from gateway.errors import BadRequest, WrongContentType
@@ -72,8 +73,6 @@ def read_call(
     max_depth: int,
     now_s: float,
     now_us: int,
-    no_cache: bool,
-    no_store: bool,
 ) -> Call:
     """Raises BadRequest."""
     fields = parse_json(body, max_depth)
@@ -92,8 +91,7 @@ def read_call(
         stream=stream,
         wants_usage=options.get("include_usage") is True,
         tags=_tags(client.header(b"x-weir-tags")),
-        no_cache=no_cache,
-        no_store=no_store,
+        cache_control=parse_cache_control(client.header(b"cache-control")),
         explain=client.header(b"x-weir-route") == b"explain",
         received_s=now_s,
         received_us=now_us,

@@ -59,25 +59,26 @@ async def post(
     *,
     key: str | None = None,
     headers: Mapping[str, str] | None = None,
+    method: str = "POST",
 ) -> Answer:
-    """Sends one POST on a connection of its own; when cancelled, closes it."""
+    """Sends one request on a connection of its own; when cancelled, closes it."""
     parts = urlsplit(url)
     assert parts.hostname
     body = payload if isinstance(payload, bytes) else orjson.dumps(dict(payload))
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
-        writer.write(_head(parts.netloc, parts.path, body, key, headers or {}) + body)
+        writer.write(_head(method, parts.netloc, parts.path, body, key, headers or {}) + body)
         await writer.drain()
         return await _read(reader)
     finally:
         writer.close()
 
 
-def _head(host: str, path: str, body: bytes, key: str | None, extra: Mapping[str, str]) -> bytes:
+def _head(method: str, host: str, path: str, body: bytes, key: str | None, extra: Mapping[str, str]) -> bytes:
     headers = {"host": host, "content-type": "application/json", "content-length": str(len(body)), **extra}
     if key is not None:
         headers["authorization"] = f"Bearer {key}"
-    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 

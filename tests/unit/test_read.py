@@ -35,8 +35,6 @@ def read(
         max_depth=100,
         now_s=1.0,
         now_us=1_000_000,
-        no_cache=False,
-        no_store=False,
     )
 
 
