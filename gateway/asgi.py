@@ -31,11 +31,11 @@ class ClientLeft(Exception):
 class Client:
     """The asking side of one request. Used by one task; `gone` turns true once, when the client leaves."""
 
-    __slots__ = ("_owner", "_receive", "_send", "_timer", "_watcher", "gone", "headers", "scope", "started")
+    __slots__ = ("_headers", "_owner", "_receive", "_send", "_timer", "_watcher", "gone", "scope", "started")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
-        self.headers: list[Header] = scope["headers"]
+        self._headers = dict(reversed(scope["headers"]))  # the first of two equal names stays
         self.gone = False
         self.started = False
         self._receive = receive
@@ -46,10 +46,7 @@ class Client:
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of that (lower-case) name."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        return self._headers.get(name)
 
     async def body(self, limit_bytes: int) -> bytes:
         """The whole body. Raises BodyTooLarge as soon as that is known, ClientLeft if it never ends."""

@@ -1,18 +1,24 @@
 """What Prometheus sees. Labels are bounded: names from the configuration file, closed sets, nothing a client
-can invent."""
+can invent.
+
+Counting happens on the event loop's thread only, in plain dictionaries: a lock per count would cost more
+than the count. `prometheus_client` renders them when Prometheus asks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from metering.event import Event
 from metering.outcome import Outcome
 
+Labels = tuple[str, ...]
 _REQUEST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _OVERHEAD_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1)
 OTHER = "other"
@@ -21,80 +27,99 @@ OTHER = "other"
 class Gauges(Protocol):
     """Read when Prometheus asks, so that the hot path keeps none of it."""
 
-    def read(self) -> Iterable[tuple[str, str, dict[str, str], float]]:
+    def read(self) -> Iterable[tuple[str, str, Mapping[str, str], float]]:
         """(name, help, labels, value)"""
         ...
 
 
-class _GaugeCollector(Collector):
-    def __init__(self, gauges: Gauges) -> None:
-        self._gauges = gauges
+class Count:
+    """A counter with labels."""
 
-    def collect(self) -> Iterable[Metric]:
-        families: dict[str, GaugeMetricFamily] = {}
-        for name, text, labels, value in self._gauges.read():
-            family = families.get(name)
-            if family is None:
-                family = families[name] = GaugeMetricFamily(name, text, labels=list(labels))
-            family.add_metric(list(labels.values()), value)
-        return families.values()
+    __slots__ = ("_help", "_labels", "_name", "_values")
+
+    def __init__(self, name: str, text: str, labels: Labels) -> None:
+        self._name, self._help, self._labels = name, text, labels
+        self._values: dict[Labels, float] = {}
+
+    def add(self, labels: Labels, amount: float = 1) -> None:
+        self._values[labels] = self._values.get(labels, 0) + amount
+
+    def family(self) -> Metric:
+        family = CounterMetricFamily(self._name, self._help, labels=self._labels)
+        for labels, value in self._values.items():
+            family.add_metric([str(label) for label in labels], value)
+        return family
 
 
-class Metrics:
-    """Counters and histograms; children are looked up once per label set."""
+class Spread:
+    """A histogram with labels."""
+
+    __slots__ = ("_bounds", "_help", "_labels", "_name", "_values")
+
+    def __init__(self, name: str, text: str, labels: Labels, bounds: tuple[float, ...]) -> None:
+        self._name, self._help, self._labels, self._bounds = name, text, labels, bounds
+        self._values: dict[Labels, list[float]] = {}
+        """Per label set: how many in each bucket, then above all, then the sum of values."""
+
+    def add(self, labels: Labels, value: float) -> None:
+        values = self._values.get(labels)
+        if values is None:
+            values = self._values[labels] = [0.0] * (len(self._bounds) + 2)
+        values[bisect_left(self._bounds, value)] += 1
+        values[-1] += value
+
+    def family(self) -> Metric:
+        family = HistogramMetricFamily(self._name, self._help, labels=self._labels)
+        for labels, values in self._values.items():
+            buckets, running = [], 0.0
+            for bound, count in zip((*self._bounds, None), values[:-1], strict=True):
+                running += count
+                buckets.append(("+Inf" if bound is None else repr(float(bound)), running))
+            family.add_metric([str(label) for label in labels], buckets, values[-1])
+        return family
+
+
+class Metrics(Collector):
+    """Every count and spread, and where they are written."""
 
     def __init__(self) -> None:
+        self._requests = Count(
+            "weir_requests", "Requests by how they ended", ("api", "model", "tenant", "outcome", "status")
+        )
+        self._seconds = Spread("weir_request_seconds", "Whole request", ("api", "model"), _REQUEST_S)
+        self._first = Spread(
+            "weir_first_token_seconds", "To the upstream's first byte", ("model",), _REQUEST_S
+        )
+        self._overhead = Spread("weir_overhead_seconds", "Spent in the gateway itself", ("api",), _OVERHEAD_S)
+        self._attempts = Count(
+            "weir_attempts", "Upstream attempts by how they ended", ("backend", "model", "outcome")
+        )
+        self._tokens = Count("weir_tokens", "Metered tokens by disjoint class", ("tenant", "model", "class"))
+        self._cost = Count("weir_cost_usd", "Charged to tenants, USD", ("tenant", "model"))
+        self._unpriced = Count(
+            "weir_unpriced_attempts", "Attempts whose cost is unknown", ("tenant", "model")
+        )
+        self._cache = Count("weir_cache_lookups", "Cache lookups by result", ("status",))
+        self._routes = Count("weir_routes", "Routing decisions", ("route", "tier", "reason"))
+        self._gauges: list[Gauges] = []
         self.registry = CollectorRegistry()
-        registry = self.registry
-        self._requests = Counter(
-            "weir_requests",
-            "Requests by how they ended",
-            ("api", "model", "tenant", "outcome", "status"),
-            registry=registry,
-        )
-        self._seconds = Histogram(
-            "weir_request_seconds", "Whole request", ("api", "model"), buckets=_REQUEST_S, registry=registry
-        )
-        self._first = Histogram(
-            "weir_first_token_seconds",
-            "To the first byte of the answer",
-            ("model",),
-            buckets=_REQUEST_S,
-            registry=registry,
-        )
-        self._overhead = Histogram(
-            "weir_overhead_seconds",
-            "Spent in the gateway itself",
-            ("api",),
-            buckets=_OVERHEAD_S,
-            registry=registry,
-        )
-        self._attempts = Counter(
-            "weir_attempts",
-            "Upstream attempts by how they ended",
-            ("backend", "model", "outcome"),
-            registry=registry,
-        )
-        self._tokens = Counter(
-            "weir_tokens", "Metered tokens by disjoint class", ("tenant", "model", "class"), registry=registry
-        )
-        self._cost = Counter(
-            "weir_cost_usd", "Charged to tenants, USD", ("tenant", "model"), registry=registry
-        )
-        self._unpriced = Counter(
-            "weir_unpriced_attempts", "Attempts whose cost is unknown", ("tenant", "model"), registry=registry
-        )
-        self._cache = Counter("weir_cache_lookups", "Cache lookups by result", ("status",), registry=registry)
-        self._routes = Counter(
-            "weir_routes", "Routing decisions", ("route", "tier", "reason"), registry=registry
-        )
-        self._children: dict[tuple[object, ...], Callable[[float], None]] = {}
+        self.registry.register(self)
 
     def watch(self, gauges: Gauges) -> None:
-        self.registry.register(_GaugeCollector(gauges))
+        self._gauges.append(gauges)
 
     def exposition(self) -> bytes:
         return generate_latest(self.registry)
+
+    def collect(self) -> Iterable[Metric]:
+        yield from (value.family() for value in vars(self).values() if isinstance(value, (Count, Spread)))
+        families: dict[str, GaugeMetricFamily] = {}
+        for name, text, labels, value in (row for gauges in self._gauges for row in gauges.read()):
+            family = families.setdefault(name, GaugeMetricFamily(name, text, labels=list(labels)))
+            family.add_metric(list(labels.values()), value)
+        yield from families.values()
+
+    # ------------------------------------------------------------------ what is counted
 
     def request(
         self,
@@ -106,50 +131,29 @@ class Metrics:
         total_s: float,
         overhead_s: float,
     ) -> None:
-        self._add(self._requests, (api, model, tenant, outcome.value, str(status)), 1)
-        self._observe(self._seconds, (api, model), total_s)
-        self._observe(self._overhead, (api,), overhead_s)
+        self._requests.add((api, model, tenant, outcome, str(status)))
+        self._seconds.add((api, model), total_s)
+        self._overhead.add((api,), overhead_s)
 
     def attempt(self, event: Event) -> None:
-        model = event.served_model
-        self._add(self._attempts, (event.backend, model, event.outcome.value), 1)
+        model, tenant, usage = event.served_model, event.tenant, event.usage
+        self._attempts.add((event.backend, model, event.outcome))
         if event.first_token_us is not None:
-            self._observe(self._first, (model,), event.first_token_us / 1e6)
-        self._meter(event, model)
+            self._first.add((model,), event.first_token_us / 1e6)
+        if usage is not None and event.outcome is not Outcome.CACHED:
+            add = self._tokens.add
+            add((tenant, model, "input_uncached"), usage.input_uncached)
+            add((tenant, model, "cache_read"), usage.cache_read)
+            add((tenant, model, "cache_write"), usage.cache_write)
+            add((tenant, model, "output"), usage.output)
+        if event.cost_nanos is None:
+            self._unpriced.add((tenant, model))
+        else:
+            self._cost.add((tenant, model), event.cost_nanos / 1e9)
 
     def cache(self, status: str) -> None:
-        self._add(self._cache, (status,), 1)
+        self._cache.add((status,))
 
     def route(self, route: str, tier: str, reason: str) -> None:
         """Of the reason only its kind, the word before the colon: scores and rule numbers are unbounded."""
-        self._add(self._routes, (route, tier, reason.partition(":")[0]), 1)
-
-    def _meter(self, event: Event, model: str) -> None:
-        usage, tenant = event.usage, event.tenant
-        if usage is not None and event.outcome is not Outcome.CACHED:
-            for name, tokens in (
-                ("input_uncached", usage.input_uncached),
-                ("cache_read", usage.cache_read),
-                ("cache_write", usage.cache_write),
-                ("output", usage.output),
-            ):
-                if tokens:
-                    self._add(self._tokens, (tenant, model, name), tokens)
-        if event.cost_nanos is None:
-            self._add(self._unpriced, (tenant, model), 1)
-        elif event.cost_nanos:
-            self._add(self._cost, (tenant, model), event.cost_nanos / 1e9)
-
-    def _add(self, counter: Counter, labels: tuple[str, ...], amount: float) -> None:
-        key = (counter, labels)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = counter.labels(*labels).inc
-        child(amount)
-
-    def _observe(self, histogram: Histogram, labels: tuple[str, ...], value: float) -> None:
-        key = (histogram, labels)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = histogram.labels(*labels).observe
-        child(value)
+        self._routes.add((route, tier, reason.partition(":")[0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sys
@@ -107,6 +108,7 @@ async def _serve(runtime: Runtime, listener: socket.socket, on_ready: Callable[[
     except ConfigError:
         await runtime.stop()
         raise
+    _tune_garbage_collection()
     announcing = asyncio.get_running_loop().create_task(_announce(runtime, listener, on_ready))
     try:
         await server.serve(sockets=[listener])
@@ -133,6 +135,14 @@ def _uvicorn_config(app: AsgiApp, settings: ServerSettings) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=settings.drain_timeout,  # type: ignore[arg-type]  # a float is as good
     )
+
+
+def _tune_garbage_collection() -> None:
+    """What start-up made stays, so it need not be looked through again; a request makes no cycles, so looking
+    often finds nothing."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def _announce(runtime: Runtime, listener: socket.socket, on_ready: Callable[[], None]) -> None:
