@@ -367,7 +367,7 @@ class Attempt:
     def _log_text(self, answer: Callable[[], str]) -> None:
         """Only where the file asks for prompts in the log."""
         if self._tried.exchange.snapshot.settings.server.log.prompts:
-            prompt = "\n".join(prompt_text_parts(self._call.fields, self._call.api.value))
+            prompt = "\n".join(prompt_text_parts(self._call.fields, self._call.api_name))
             self._journey.extra["prompt"] = prompt[:MAX_LOGGED_CHARACTERS]
             self._journey.extra["answer"] = answer()[:MAX_LOGGED_CHARACTERS]
 

@@ -23,6 +23,8 @@ class Call:
 
     request_id: str
     api: Api
+    api_name: str
+    """`api` as plain text: an enum's `.value` costs a call each time."""
     body: bytes
     fields: Mapping[str, Any]
     model: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.call import Api, Call
+from gateway.call import Call
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.ids import ulid
@@ -18,7 +18,7 @@ from router.decision import Candidate, Decision
 @dataclass(slots=True)
 class Journey:
     clock: Clock
-    api: Api
+    api_name: str
     request_id: str
     started_s: float
     started_us: int
@@ -40,9 +40,9 @@ class Journey:
     extra: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def begin(cls, clock: Clock, api: Api) -> Journey:
+    def begin(cls, clock: Clock, api_name: str) -> Journey:
         wall_ns = clock.wall_ns()
-        return cls(clock, api, "req_" + ulid(wall_ns), clock.monotonic(), wall_ns // 1000)
+        return cls(clock, api_name, "req_" + ulid(wall_ns), clock.monotonic(), wall_ns // 1000)
 
     def now_us(self) -> int:
         """UTC microseconds, advancing with the monotonic clock from the request's start."""
@@ -68,13 +68,13 @@ class Journey:
             "at_us": self.started_us,
             "event": "request",
             "request_id": self.request_id,
-            "api": self.api.value,
+            "api": self.api_name,
             "tenant": caller.tenant if caller else "",
             "project": caller.project if caller else "",
             "key": caller.key if caller else "",
             "model": call.model[:128] if call else "",
             "stream": call.stream if call else False,
-            "outcome": self.outcome.value,
+            "outcome": self.outcome,
             "status": self.status,
             "error": self.error,
             "cache": self.cache_status,
@@ -95,7 +95,7 @@ class Journey:
             if event.usage is not None:
                 line["input_tokens"] = event.usage.input_total
                 line["output_tokens"] = event.usage.output
-                line["provenance"] = event.usage.provenance.value
+                line["provenance"] = event.usage.provenance
         if self.stand_in:
             line["stand_in"] = True
         line.update(self.extra)

@@ -40,7 +40,7 @@ def place_of(exchange: Exchange, ruled: str) -> Place | None:
     if (
         not settings.exact
         or call.cache_control.no_store
-        or cacheable_request(call.api.value, call.fields) is not None
+        or cacheable_request(call.api_name, call.fields) is not None
     ):
         return None
     scope = Scope(
@@ -50,7 +50,7 @@ def place_of(exchange: Exchange, ruled: str) -> Place | None:
     )
     secret = exchange.services.cache_secret
     name = f"{call.model} {ruled}"  # no model's name holds a space
-    partition, entry = request_keys(secret, scope, call.api.value, name, call.fields)
+    partition, entry = request_keys(secret, scope, call.api_name, name, call.fields)
     return Place(partition, entry, int(settings.ttl * 1e6), settings.max_entry)
 
 
@@ -72,7 +72,7 @@ def keep(
 ) -> None:
     """Stores a whole answer, once, in its non-streamed form."""
     exchange = tried.exchange
-    if len(body) > place.max_bytes or whole_answer(exchange.call.api.value, answer) is not None:
+    if len(body) > place.max_bytes or whole_answer(exchange.call.api_name, answer) is not None:
         return
     now_us = exchange.journey.now_us()
     entry = Entry(

@@ -44,7 +44,7 @@ class GaveUp(Exception):
 
 async def infer(services: Services, client: Client, resource: Resource) -> None:
     """One request to one of the OpenAI resources, from its headers to its last byte."""
-    journey = Journey.begin(services.clock, resource.api)
+    journey = Journey.begin(services.clock, resource.name)
     services.lifecycle.in_flight += 1
     try:
         await _travel(services, client, resource, journey)
@@ -137,10 +137,10 @@ def _asked(exchange: Exchange) -> RouteRequest:
     """The request as the router sees it."""
     call, caller = exchange.call, exchange.caller
     return RouteRequest(
-        api=call.api.value,
+        api=call.api_name,
         fields=call.fields,
-        prompt_tokens=estimate_prompt_tokens(call.fields, call.api.value),
-        needs=needs(call.fields, call.api.value),
+        prompt_tokens=estimate_prompt_tokens(call.fields, call.api_name),
+        needs=needs(call.fields, call.api_name),
         tenant=caller.tenant,
         project=caller.project,
         tags=dict(call.tags),
@@ -250,7 +250,7 @@ def _report(services: Services, journey: Journey) -> None:
     if call is not None and (call.model in snapshot.routes or call.model in snapshot.direct):
         model = call.model
     services.metrics.request(
-        journey.api.value,
+        journey.api_name,
         model,
         caller.tenant if caller else "",
         journey.outcome,

@@ -43,14 +43,11 @@ def money_of(tried: Tried, usage: TokenUsage) -> Money:
     if price is None:
         return UNKNOWN
     nanos = price.cost_nanos(usage)
-    return Money(
-        price_version=price.version,
-        list_nanos=nanos,
-        cost_nanos=apply_markup(nanos, snapshot.markup(tried.exchange.caller.tenant)),
-        baseline_nanos=baseline_nanos(
-            tried.exchange, tried.decision.route, candidate.model, candidate.backend, usage
-        ),
-    )
+    cost = apply_markup(nanos, snapshot.markup(tried.exchange.caller.tenant))
+    baseline: int | None = cost
+    if route := tried.decision.route:
+        baseline = baseline_nanos(tried.exchange, route, candidate.model, candidate.backend, usage)
+    return Money(price.version, nanos, cost, baseline)
 
 
 def baseline_nanos(exchange: Exchange, route: str, model: str, backend: str, usage: TokenUsage) -> int | None:
@@ -81,7 +78,7 @@ def settle_later(tried: Tried, outcome: Outcome, *, error: str, output: str) -> 
     services, call = tried.exchange.services, tried.exchange.call
 
     async def count_and_record() -> None:
-        prompt = "\n".join(prompt_text_parts(call.fields, call.api.value))
+        prompt = "\n".join(prompt_text_parts(call.fields, call.api_name))
         usage = await services.counter.usage(tried.target, tried.served.upstream_model, prompt, output)
         record(services, _priced(draft, usage, money_of(tried, usage)))
 
@@ -124,7 +121,7 @@ def make_event(
         project=caller.project,
         key=caller.key,
         tags=orjson.dumps(dict(call.tags)).decode() if call.tags else "{}",
-        api=call.api.value,
+        api=call.api_name,
         requested_model=call.model,
         route=route,
         tier=candidate.tier,

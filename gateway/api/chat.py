@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.api.read import Resource, optional, required
+from gateway.api.read import Resource, check_types, required
 from gateway.call import Api
 from gateway.errors import BadRequest
+
+_KINDS: tuple[tuple[str, type], ...] = (
+    ("max_tokens", int),
+    ("max_completion_tokens", int),
+    ("n", int),
+    ("tools", list),
+    ("functions", list),
+    ("response_format", dict),
+)
 
 
 def check(fields: Mapping[str, Any]) -> None:
@@ -25,11 +34,7 @@ def check(fields: Mapping[str, Any]) -> None:
                 param=f"messages[{position}].content",
                 code="wrong_type",
             )
-    for name in ("max_tokens", "max_completion_tokens", "n"):
-        optional(fields, name, int)
-    for name in ("tools", "functions"):
-        optional(fields, name, list)
-    optional(fields, "response_format", dict)
+    check_types(fields, _KINDS)
 
 
-CHAT = Resource(Api.CHAT, "/chat/completions", check)
+CHAT = Resource(Api.CHAT, "/chat/completions", Api.CHAT.value, check)

@@ -46,7 +46,7 @@ def check(fields: Mapping[str, Any]) -> None:
         )
 
 
-EMBEDDINGS = Resource(Api.EMBEDDINGS, "/embeddings", check)
+EMBEDDINGS = Resource(Api.EMBEDDINGS, "/embeddings", Api.EMBEDDINGS.value, check)
 
 
 async def engine_fields(fields: Mapping[str, Any], token_ids: str) -> dict[str, Any]:

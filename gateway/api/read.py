@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ class Resource:
 
     api: Api
     path: str
+    name: str
+    """`api` as plain text."""
     check: Callable[[Mapping[str, Any]], None]
     """Raises BadRequest naming the field that is wrong. Unknown fields are not its business."""
 
@@ -85,6 +87,7 @@ def read_call(
     return Call(
         request_id=request_id,
         api=resource.api,
+        api_name=resource.name,
         body=body,
         fields=fields,
         model=model,
@@ -96,6 +99,13 @@ def read_call(
         received_s=now_s,
         received_us=now_us,
     )
+
+
+def check_types(fields: Mapping[str, Any], kinds: Iterable[tuple[str, type]]) -> None:
+    """Fields that may be absent or null, and otherwise have one type. Raises BadRequest."""
+    for name, kind in kinds:
+        if fields.get(name) is not None:
+            optional(fields, name, kind)
 
 
 def optional(fields: Mapping[str, Any], name: str, kind: type) -> Any:

@@ -26,7 +26,7 @@ def section(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = fields.get(name)
     if value is None:
         return _NONE
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         raise ValueError(f"{name} is {type(value).__name__}, not an object")
     return value
 
@@ -35,6 +35,8 @@ def tokens(fields: Mapping[str, Any], *names: str) -> int | None:
     """The first of these counts that is there and not null. Raises ValueError where it is no count."""
     for name in names:
         value = fields.get(name)
+        if type(value) is int and value >= 0:
+            return value
         if value is None:
             continue
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
