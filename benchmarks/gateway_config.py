@@ -24,7 +24,7 @@ def gateway_config(folder: Path, static_url: str, stream_url: str) -> dict[str, 
             "auto": {"tiers": ["static", "static-large"]},
             "auto-stream": {"tiers": ["sse", "sse-large"]},
         },
-        "rules": [{"when": {"tenant": "nobody", "tools": True}, "use": "static-large"}],
+        "rules": [{"when": {"tenant": "bench", "tools": True}, "use": "static-large"}],
         "tenants": {"bench": {"keys": [{"name": "bench", "project": "speed", "hash": key_hash(KEY)}]}},
         "rates": [
             {"model": name, "input": price, "output": 4 * price}

@@ -57,3 +57,15 @@ def cpu_s(pid: int) -> float:
     """Seconds of processor time used so far, all threads, user and system."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def wait_until_quiet(pid: int, within_s: float = 60.0) -> None:
+    """Until the process has stopped working off an earlier load. Raises CannotMeasure if it never does."""
+    deadline = time.monotonic() + within_s
+    while True:
+        before = cpu_s(pid)
+        time.sleep(0.3)
+        if cpu_s(pid) - before <= 0.02:
+            return
+        if time.monotonic() > deadline:
+            raise CannotMeasure(f"process {pid} is still busy {within_s:g} s after its load ended")

@@ -15,11 +15,12 @@ from benchmarks.overhead.features import measure_features
 from benchmarks.overhead.load import Load, drive
 from benchmarks.overhead.payload import STREAM_EVENTS
 from benchmarks.overhead.report import Results
-
 from benchmarks.overhead.stages import measure_stages
 from benchmarks.process import rss_mb
+from tests.fakes.gateway_process import NotReady
 
 CONNECTIONS = (1, 32, 256)
+GOAL_CONNECTIONS, TURNS = 32, 3
 RELAY_STREAMS = 256
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
@@ -27,15 +28,14 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 def measure(folder: Path, seconds: float, rounds: int, with_gateway: bool) -> Results:
     """Everything, one thing at a time: never two loads at once."""
     results = Results(machine=describe(), seconds=seconds, rounds=rounds)
-    with bench.bare(folder) as floor:
-        say("bare uvicorn")
-        results.bare = drive_plain(floor, 32, seconds, folder)
     with ExitStack() as stack:
         behind = stack.enter_context(bench.upstreams(folder, events=STREAM_EVENTS))
+        floor = stack.enter_context(bench.bare(folder))
         servers = [stack.enter_context(bench.proxy(folder, behind))]
         if with_gateway:
             servers.append(stack.enter_context(bench.gateway(folder / "all-on", behind)))
             results.rss_start_mb = rss_mb(servers[-1].pid)
+        measure_in_turn(results, [floor, *servers], seconds, folder)
         measure_latency(results, servers, behind, rounds)
         measure_throughput(results, servers, behind, seconds, folder)
         measure_relay(results.burst, servers, RELAY_STREAMS)
@@ -54,6 +54,16 @@ def measure(folder: Path, seconds: float, rounds: int, with_gateway: bool) -> Re
         say("stages")
         results.stages = measure_stages()
     return results
+
+
+def measure_in_turn(results: Results, servers: list[bench.Server], seconds: float, folder: Path) -> None:
+    """The figures of the goal, one server after the other and again: a slow moment of the machine must not
+    fall on one of them alone."""
+    for turn in range(1, TURNS + 1):
+        for found in servers:
+            say(f"{found.name}, {GOAL_CONNECTIONS} connections, turn {turn} of {TURNS}")
+            load = drive_plain(found, GOAL_CONNECTIONS, seconds, folder)
+            results.in_turn.setdefault(found.name, []).append(load)
 
 
 def measure_latency(
@@ -120,7 +130,7 @@ def main() -> int:
         check_cores()
         with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
             results = measure(Path(folder), seconds, rounds, not options.without_gateway)
-    except CannotMeasure as reason:
+    except (CannotMeasure, NotReady) as reason:
         print(f"cannot measure: {reason}", file=sys.stderr)
         return 1
     text = report.markdown(results)

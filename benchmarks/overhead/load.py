@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 
 from benchmarks.machine import LOAD_CORE, ROOT, CannotMeasure
-from benchmarks.process import cpu_s
+from benchmarks.process import cpu_s, wait_until_quiet
 
 WRK_SCRIPT = Path(__file__).with_name("post.lua")
 _runs: Iterator[int] = itertools.count(1)
@@ -30,6 +30,11 @@ class Load:
     server_core_used: float
     """Share of one core that the measured process used: below 1, something else was the limit."""
 
+    @property
+    def cpu_us(self) -> float:
+        """Processor time of the measured process per request, all its threads."""
+        return self.server_core_used / self.requests_per_s * 1e6
+
 
 def generator_name() -> str:
     return "wrk" if shutil.which("wrk") else "the built-in generator (wrk is missing: apt-get install wrk)"
@@ -42,6 +47,7 @@ def drive(
     path = folder / "request.http"
     path.write_bytes(template)
     command = _command(port, path, next(_runs) * 100_000_000, connections, seconds)
+    wait_until_quiet(server_pid)
     used_before = cpu_s(server_pid)
     done = subprocess.run(
         ["taskset", "-c", str(LOAD_CORE), *command],

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 from benchmarks.machine import LOAD_CORE, CannotMeasure
-from benchmarks.process import cpu_s
+from benchmarks.process import cpu_s, wait_until_quiet
 
 GIVE_UP_S = 120
 
@@ -40,6 +40,7 @@ def measure(port: int, template: bytes, *, streams: int, server_pid: int) -> Rel
     """Opens `streams` streams, reads all to their end. Raises CannotMeasure if one is not whole."""
     os.sched_setaffinity(0, {LOAD_CORE})
     before, _, after = template.partition(b"@" * 12)
+    wait_until_quiet(server_pid)
     epoll, socks = select.epoll(), {}
     for _ in range(streams):
         sock = socket.create_connection(("127.0.0.1", port), timeout=10)

@@ -22,7 +22,7 @@ from benchmarks.gateway_config import KEY, backend, key_hash
 from benchmarks.machine import GATEWAY_CORE, LOAD_CORE, CannotMeasure, check_cores, describe
 from benchmarks.process import cpu_s, rss_mb, running
 from benchmarks.streams.clients import CONNECT_AT_ONCE, StreamClient, Tally
-from tests.fakes.gateway_process import GatewayProcess, free_port
+from tests.fakes.gateway_process import GatewayProcess, NotReady, free_port
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 LENGTHS = (1, 2, 5, 10, 20, 40)
@@ -187,7 +187,7 @@ def main() -> int:
         machine = describe()
         with tempfile.TemporaryDirectory(prefix="weir-streams-") as folder:
             before_mb, phases = measure(Path(folder), options.streams, options.hold, options.soak)
-    except CannotMeasure as reason:
+    except (CannotMeasure, NotReady) as reason:
         print(f"cannot measure: {reason}", file=sys.stderr)
         return 1
     text = markdown(machine, before_mb, phases)

@@ -108,10 +108,12 @@ class GatewayProcess:
             time.sleep(0.05)
 
     def _is_ready(self) -> bool:
+        """Every backend, not only one that could answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
             connection.request("GET", "/health/ready")
-            return connection.getresponse().status == 200
+            answer = connection.getresponse()
+            return answer.status == 200 and all(orjson.loads(answer.read())["backends"].values())
         except OSError:
             return False
         finally:
