@@ -31,7 +31,18 @@ class ClientLeft(Exception):
 class Client:
     """The asking side of one request. Used by one task; `gone` turns true once, when the client leaves."""
 
-    __slots__ = ("_headers", "_owner", "_receive", "_send", "_timer", "_watcher", "gone", "scope", "started")
+    __slots__ = (
+        "_headers",
+        "_limit",
+        "_owner",
+        "_receive",
+        "_send",
+        "_timer",
+        "_watcher",
+        "gone",
+        "scope",
+        "started",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
@@ -42,6 +53,7 @@ class Client:
         self._send = send
         self._owner: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._limit: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
 
     def header(self, name: bytes) -> bytes | None:
@@ -109,11 +121,18 @@ class Client:
         self._owner = asyncio.current_task()
         self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start_watching)
 
+    def limit(self, seconds: float) -> None:
+        """A client that has not taken its answer by then is treated as gone: one that stops reading would
+        otherwise hold an upstream for ever. Call after `watch`."""
+        self._limit = asyncio.get_running_loop().call_later(seconds, self._give_up)
+
     def unwatch(self) -> None:
         """After this the client's leaving no longer cancels anybody."""
         self._owner = None
         if self._timer is not None:
             self._timer.cancel()
+        if self._limit is not None:
+            self._limit.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
 
@@ -123,6 +142,9 @@ class Client:
     async def _wait_for_leaving(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        self._give_up()
+
+    def _give_up(self) -> None:
         if self._owner is not None:
             self.gone = True
             self._owner.cancel()

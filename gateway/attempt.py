@@ -7,69 +7,35 @@ after it the answer can only be finished, or broken off with an error that the c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-from gateway.answering import answer_headers
 from gateway.api import embeddings
 from gateway.attempts import Verdict, judge, parse_retry_after
 from gateway.call import Api
-from gateway.errors import (
-    GatewayError,
-    UpstreamError,
-    UpstreamTimeout,
-    error_event,
-)
+from gateway.delivery import Delivery
+from gateway.errors import GatewayError, UpstreamError, UpstreamTimeout
 from gateway.exchange import Tried
-from gateway.fold import folded_answer
-from gateway.keeping import Place, keep
+from gateway.keeping import Place
 from gateway.rewrite import upstream_body
-from gateway.settle import money_of, settle, settle_later
-from gateway.streams import MalformedStream, StreamRelay, UpstreamSaidError
-from gateway.transport.base import (
-    FirstByteTimeout,
-    IdleTimeout,
-    Reply,
-    TotalTimeout,
-    TransportError,
-)
-from gateway.upstream_errors import failure_code, rejected, status_error
+from gateway.settle import settle
+from gateway.transport.base import FirstByteTimeout, IdleTimeout, Reply, TotalTimeout, TransportError
+from gateway.upstream_errors import AttemptFailed, failure_code, status_error
 from metering.outcome import Outcome
-from metering.usage import TokenUsage
-from router.features import prompt_text_parts
 
 MAX_ERROR_BYTES = 100_000
 """Of an upstream's error answer; more is not read."""
-MAX_LOGGED_CHARACTERS = 10_000
-"""Of a prompt, and of an answer, where the file asks for them in the log."""
-
-
-class AttemptFailed(Exception):
-    """The attempt is settled; `error` is what the client would see if nothing else is tried."""
-
-    def __init__(self, error: GatewayError, verdict: Verdict, retry_after_s: float | None = None) -> None:
-        super().__init__(error.message)
-        self.error = error
-        self.verdict = verdict
-        self.retry_after_s = retry_after_s
 
 
 class Attempt:
-    """Everything one attempt touches, so that its steps read as sentences."""
-
-    __slots__ = ("_call", "_client", "_journey", "_place", "_services", "_tried")
+    __slots__ = ("_delivery", "_tried")
 
     def __init__(self, tried: Tried, place: Place | None) -> None:
         """A whole answer is kept at `place`, if there is one."""
-        exchange = tried.exchange
-        self._services = exchange.services
-        self._client = exchange.client
-        self._journey = exchange.journey
-        self._call = exchange.call
         self._tried = tried
-        self._place = place
+        self._delivery = Delivery(tried, place)
 
     async def run(self) -> None:
         """Returns when the client has its answer, whole or broken off. Raises AttemptFailed before that, and
@@ -84,7 +50,11 @@ class Attempt:
         except asyncio.CancelledError:
             target.breaker.released()
             if not self._tried.settled:
-                self._left(output="")
+                self._delivery.left(output="")
+            raise
+        except GatewayError:
+            if not self._tried.settled:  # refused here, before anything was sent
+                target.breaker.released()
             raise
         finally:
             target.in_flight -= 1
@@ -95,36 +65,30 @@ class Attempt:
             verdict = judge(reply.status)
             if verdict is not Verdict.ANSWER:
                 raise await self._refused(reply, verdict)
-            if self._call.stream:
-                await self._deliver_stream(reply)
-            elif self._folds:
-                await self._deliver_folded(reply)
+            if self._tried.exchange.call.stream:
+                await self._delivery.stream(reply)
+            elif self._tried.folds:
+                await self._delivery.folded(reply)
             else:
-                await self._deliver_whole(reply)
+                await self._delivery.whole(reply)
         finally:
             reply.abort()
 
-    @property
-    def _folds(self) -> bool:
-        """The engine streams, though the client wants a plain answer."""
-        return self._tried.target.adapter.streams_plain_calls and self._call.api is not Api.EMBEDDINGS
-
-    # ------------------------------------------------------------------ send
-
     async def _send(self) -> Reply:
-        tried, call = self._tried, self._call
+        tried = self._tried
+        exchange, call = tried.exchange, tried.exchange.call
         fields: Mapping[str, Any] = call.fields
         target = tried.target
         if call.api is Api.EMBEDDINGS and tried.served.token_ids != "engine":
             fields = await embeddings.engine_fields(fields, tried.served.token_ids)
             body = orjson.dumps({**fields, "model": tried.served.upstream_model})
         else:
-            stream = call.stream or self._folds
+            stream = call.stream or tried.folds
             body = upstream_body(call.body, fields, model=tried.served.upstream_model, stream=stream)
-        clock = self._services.clock
+        clock = exchange.services.clock
         from_s = clock.monotonic()
         try:
-            reply = await self._services.transport.send(
+            reply = await exchange.services.transport.send(
                 target.origin,
                 b"POST",
                 target.base_path + target.adapter.target(call.api).encode(),
@@ -135,164 +99,14 @@ class Attempt:
             )
         finally:
             now_s = clock.monotonic()
-            self._journey.waited_s += now_s - from_s
+            exchange.journey.waited_s += now_s - from_s
         tried.first_byte_s = now_s
         tried.status = reply.status
         return reply
 
-    # ------------------------------------------------------------------ deliver
-
-    async def _deliver_whole(self, reply: Reply) -> None:
-        from_s = self._services.clock.monotonic()
-        try:
-            body = await reply.read(self._tried.exchange.snapshot.settings.server.max_answer)
-        except TransportError as failure:
-            self._tried.target.breaker.failed()
-            raise self._broken_whole(failure) from failure
-        finally:
-            self._journey.waited_s += self._services.clock.monotonic() - from_s
-        try:
-            payload = orjson.loads(body)
-            usage = self._usage(payload)
-        except (orjson.JSONDecodeError, AttributeError) as wrong:
-            self._tried.target.breaker.failed()
-            raise self._broken_whole(MalformedStream("the answer is not a JSON object")) from wrong
-        self._tried.target.breaker.succeeded()
-        self._client.unwatch()
-        await self._give_whole(body, payload, usage)
-
-    async def _deliver_folded(self, reply: Reply) -> None:
-        relay = StreamRelay(self._call.api, hide_usage=True, cost_usd=lambda payload: None)
-        await self._first_events(reply, relay)
-        try:
-            await self._fold(reply, relay)
-        except asyncio.CancelledError:
-            self._left(output=relay.fold.text)
-            raise
-        except (TransportError, MalformedStream) as failure:
-            self._tried.target.breaker.failed()
-            raise self._broken_whole(failure, output=relay.fold.text) from failure
-        answer = folded_answer(self._call.api, relay.fold)
-        if answer is None:
-            raise self._broken_whole(MalformedStream("the stream was not whole"), output=relay.fold.text)
-        self._tried.target.breaker.succeeded()
-        self._client.unwatch()
-        await self._give_whole(orjson.dumps(answer), answer, self._usage(relay.fold.usage_payload or {}))
-
-    async def _fold(self, reply: Reply, relay: StreamRelay) -> None:
-        monotonic = self._services.clock.monotonic
-        from_s = monotonic()
-        while chunk := await reply.chunk():
-            relay.feed(chunk)
-        relay.finish()
-        self._journey.waited_s += monotonic() - from_s
-
-    async def _give_whole(self, body: bytes, payload: dict[str, Any], usage: TokenUsage | None) -> None:
-        call, journey = self._call, self._journey
-        if call.api is Api.EMBEDDINGS and self._tried.served.token_ids != "engine":
-            body = orjson.dumps(embeddings.as_asked(payload, call.fields.get("encoding_format")))
-        if usage is None:
-            output = "".join(_texts(payload))
-            settle_later(self._tried, Outcome.COMPLETED, error="", output=output)
-            cost_nanos = None
-        else:
-            cost_nanos = settle(self._tried, Outcome.COMPLETED, usage=usage).cost_nanos
-        if self._place is not None:
-            keep(self._tried, self._place, body, payload, usage)
-        self._log_text(lambda: "".join(_texts(payload)))
-        journey.status = self._tried.status
-        await self._client.answer(
-            self._tried.status, answer_headers(journey, stream=False, cost_nanos=cost_nanos), body
-        )
-
-    async def _deliver_stream(self, reply: Reply) -> None:
-        relay = StreamRelay(self._call.api, hide_usage=not self._call.wants_usage, cost_usd=self._cost_usd)
-        first = await self._first_events(reply, relay)
-        try:
-            await self._relay(reply, relay, first)
-        except asyncio.CancelledError:
-            if not self._tried.settled:
-                self._left(output=relay.fold.text, fold_usage=self._usage(relay.fold.usage_payload or {}))
-            raise
-        except (TransportError, MalformedStream) as failure:
-            await self._broken_stream(relay, failure)
-        else:
-            self._stream_ended(relay)
-            await self._client.finish()
-
-    async def _first_events(self, reply: Reply, relay: StreamRelay) -> bytes:
-        """Until something can be shown, nothing is: a stream that fails here may still be retried."""
-        clock = self._services.clock
-        try:
-            while True:
-                from_s = clock.monotonic()
-                chunk = await reply.chunk()
-                self._journey.waited_s += clock.monotonic() - from_s
-                if not chunk:
-                    relay.finish()
-                    return b""
-                if out := relay.feed(chunk):
-                    self._tried.first_byte_s = clock.monotonic()
-                    return out
-        except UpstreamSaidError as said:
-            raise self._failed_early(rejected(502, said.payload), "upstream_error_event") from None
-        except MalformedStream as wrong:
-            error = UpstreamError(f"The backend answered with a malformed stream: {wrong}.")
-            raise self._failed_early(error, "malformed_stream") from wrong
-
-    async def _relay(self, reply: Reply, relay: StreamRelay, first: bytes) -> None:
-        client, journey, monotonic = self._client, self._journey, self._services.clock.monotonic
-        journey.status = self._tried.status
-        await client.start(self._tried.status, answer_headers(journey, stream=True))
-        if first:
-            await client.send(first)
-        feed, next_chunk, send = relay.feed, reply.chunk, client.send
-        while True:
-            from_s = monotonic()
-            chunk = await next_chunk()
-            if not chunk:
-                journey.waited_s += monotonic() - from_s
-                relay.finish()
-                return
-            out = feed(chunk)
-            if out:
-                await send(out)
-            # The relay's own microseconds count as waiting: they overlap with the upstream's next token.
-            journey.waited_s += monotonic() - from_s
-
-    def _stream_ended(self, relay: StreamRelay) -> None:
-        fold = relay.fold
-        self._client.unwatch()
-        self._log_text(lambda: fold.text)
-        outcome = Outcome.UPSTREAM_CUT if fold.failed else Outcome.COMPLETED
-        error = "upstream_error_event" if fold.failed else ""
-        if fold.failed:
-            self._tried.target.breaker.failed()
-        else:
-            self._tried.target.breaker.succeeded()
-        usage = self._usage(fold.usage_payload or {})
-        if usage is None:
-            settle_later(self._tried, outcome, error=error, output=fold.text)
-        else:
-            settle(self._tried, outcome, error=error, usage=usage)
-        if self._place is not None and (answer := folded_answer(self._call.api, fold)) is not None:
-            keep(self._tried, self._place, orjson.dumps(answer), answer, usage)
-
-    # ------------------------------------------------------------------ fail
-
-    def _left(self, *, output: str, fold_usage: TokenUsage | None = None) -> None:
-        """The client has gone, or the gateway must stop: what was produced is metered."""
-        outcome = Outcome.CLIENT_GONE if self._client.gone else Outcome.INTERRUPTED
-        if fold_usage is not None:
-            settle(self._tried, outcome, error=outcome.value, usage=fold_usage)
-        elif self._call.stream or self._folds:
-            settle_later(self._tried, outcome, error=outcome.value, output=output)
-        else:  # how much of a plain answer was made, nobody here can know
-            settle(self._tried, outcome, error=outcome.value)
-
     def _no_answer(self, failure: TransportError) -> AttemptFailed:
         """Nothing came back."""
-        timeout = isinstance(failure, (FirstByteTimeout, TotalTimeout))
+        timeout = isinstance(failure, (FirstByteTimeout, IdleTimeout, TotalTimeout))
         code = failure_code(failure)
         where = self._tried.target.backend
         if timeout:
@@ -322,79 +136,6 @@ class Attempt:
             parse_retry_after(
                 reply.header(b"retry-after"),
                 reply.header(b"retry-after-ms"),
-                self._services.clock.wall_ns() / 1e9,
+                self._tried.exchange.services.clock.wall_ns() / 1e9,
             ),
         )
-
-    def _failed_early(self, error: GatewayError, code: str) -> AttemptFailed:
-        self._tried.target.breaker.failed()
-        settle(self._tried, Outcome.UPSTREAM_FAILED, error=code)
-        return AttemptFailed(error, Verdict.RETRY)
-
-    def _broken_whole(self, failure: Exception, output: str = "") -> GatewayError:
-        """A non-streamed answer broke off: nothing has been shown, but work was done, known as far as there
-        is output."""
-        timeout = isinstance(failure, (IdleTimeout, TotalTimeout))
-        code = failure_code(failure)
-        outcome = Outcome.UPSTREAM_TIMEOUT if timeout else Outcome.UPSTREAM_CUT
-        if output:
-            settle_later(self._tried, outcome, error=code, output=output)
-        else:
-            settle(self._tried, outcome, error=code)
-        kind = UpstreamTimeout if timeout else UpstreamError
-        return kind(f"The answer of the backend {self._tried.target.backend} broke off ({code}).", code=code)
-
-    async def _broken_stream(self, relay: StreamRelay, failure: Exception) -> None:
-        """The client has part of the answer; it is told that the rest will not come."""
-        self._tried.target.breaker.failed()
-        self._client.unwatch()
-        timeout = isinstance(failure, (IdleTimeout, TotalTimeout))
-        outcome = Outcome.UPSTREAM_TIMEOUT if timeout else Outcome.UPSTREAM_CUT
-        code = failure_code(failure)
-        usage = self._usage(relay.fold.usage_payload or {})
-        if usage is not None:
-            settle(self._tried, outcome, error=code, usage=usage)
-        else:
-            settle_later(self._tried, outcome, error=code, output=relay.fold.text)
-        kind = UpstreamTimeout if timeout else UpstreamError
-        where = self._tried.target.backend
-        await self._client.finish(
-            error_event(kind(f"The answer of the backend {where} broke off ({code}).", code=code))
-        )
-
-    # ------------------------------------------------------------------ measure
-
-    def _log_text(self, answer: Callable[[], str]) -> None:
-        """Only where the file asks for prompts in the log."""
-        if self._tried.exchange.snapshot.settings.server.log.prompts:
-            prompt = "\n".join(prompt_text_parts(self._call.fields, self._call.api_name))
-            self._journey.extra["prompt"] = prompt[:MAX_LOGGED_CHARACTERS]
-            self._journey.extra["answer"] = answer()[:MAX_LOGGED_CHARACTERS]
-
-    def _usage(self, payload: Mapping[str, Any]) -> TokenUsage | None:
-        """None where the upstream reports none, or reports what does not add up."""
-        try:
-            return self._tried.served.adapter.usage(payload)
-        except ValueError as nonsense:
-            self._journey.extra["usage_problem"] = str(nonsense)
-            return None
-
-    def _cost_usd(self, payload: Mapping[str, Any]) -> float | None:
-        usage = self._usage(payload)
-        if usage is None:
-            return None
-        nanos = money_of(self._tried, usage).cost_nanos
-        return None if nanos is None else nanos / 1e9
-
-
-def _texts(payload: Mapping[str, Any]) -> list[str]:
-    """What an answer says, for counting its tokens."""
-    said: list[str] = []
-    for choice in payload.get("choices") or ():
-        message = choice.get("message") or {}
-        for text in (choice.get("text"), message.get("content"), message.get("reasoning_content")):
-            if isinstance(text, str):
-                said.append(text)
-        if message.get("tool_calls"):
-            said.append(orjson.dumps(message["tool_calls"]).decode())
-    return said

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gateway.asgi import Client
 from gateway.backends.target import Target
-from gateway.call import Call
+from gateway.call import Api, Call
 from gateway.journey import Journey
 from gateway.services import Services
 from gateway.snapshot import Served, Snapshot
@@ -39,3 +39,9 @@ class Tried:
     first_byte_s: float | None = None
     status: int = 0
     settled: bool = False
+
+    @property
+    def folds(self) -> bool:
+        """The upstream streams, though the client wants a plain answer."""
+        api = self.exchange.call.api
+        return self.target.adapter.streams_plain_calls and api is not Api.EMBEDDINGS

@@ -14,7 +14,7 @@ import traceback
 from gateway.answering import error_headers
 from gateway.api.read import Resource, check_content_type, read_call
 from gateway.asgi import Client, ClientLeft
-from gateway.attempt import Attempt, AttemptFailed
+from gateway.attempt import Attempt
 from gateway.attempts import AttemptBudget, Verdict, backoff_s
 from gateway.backends.target import Target
 from gateway.call import Call
@@ -26,6 +26,7 @@ from gateway.metrics import OTHER
 from gateway.services import Services
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
+from gateway.upstream_errors import AttemptFailed
 from metering.outcome import Outcome
 from router.decision import Candidate, Decision, NoCandidate, RouteRequest
 from router.features import estimate_prompt_tokens, needs

@@ -12,6 +12,17 @@ from gateway.errors import GatewayError, UpstreamBusy, UpstreamError, UpstreamRe
 from gateway.streams import MalformedStream
 from gateway.transport.base import ConnectFailed, Cut, FirstByteTimeout, IdleTimeout, TotalTimeout
 
+
+class AttemptFailed(Exception):
+    """The attempt is settled; `error` is what the client would see if nothing else is tried."""
+
+    def __init__(self, error: GatewayError, verdict: Verdict, retry_after_s: float | None = None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.verdict = verdict
+        self.retry_after_s = retry_after_s
+
+
 _CODES: dict[type[Exception], str] = {
     ConnectFailed: "upstream_connect_failed",
     FirstByteTimeout: "upstream_first_byte_timeout",

@@ -49,6 +49,7 @@ def config(folder: Path, upstream: FakeUpstream, **changes: Any) -> dict[str, An
             "busy": backend({"busy": "fake/status-429-7"}),
             "slow": backend({"slow": "fake/slow-20-100"}),
             "dead": backend({"dead": "x"}, url=dead),
+            "hurried": backend({"hurried": "fake/big-7000"}, timeouts={"total": 2}),
             "replicas": backend({"replicas": "fake/ok"}, url=None, urls=[dead, upstream.base_url]),
         },
         "models": {
@@ -431,3 +432,26 @@ async def test_max_age_bounds_what_is_served(place: Place) -> None:
     assert (await place.chat("good", "[id:age]", headers={"cache-control": "max-age=0"})).headers[
         "x-weir-cache"
     ] == "miss"
+
+
+async def test_a_client_that_stops_reading_does_not_hold_its_upstream(place: Place) -> None:
+    body = orjson.dumps(
+        {"model": "hurried", "stream": True, "messages": [{"role": "user", "content": "[id:stuck]"}]}
+    )
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", place.gateway.port, limit=1024)
+    writer.write(head.encode() + body)
+    await writer.drain()
+    await place.upstream.witness.first_arrival("stuck")
+    (arrival,) = place.upstream.witness.of("stuck")
+    deadline = time.monotonic() + 8
+    while '"model":"hurried"' not in place.everything_said():
+        assert time.monotonic() < deadline, "the request is still under way"
+        await asyncio.sleep(0.05)
+    line = next(line for line in place.everything_said().splitlines() if '"model":"hurried"' in line)
+    assert orjson.loads(line)["outcome"] == "client_gone"
+    assert not arrival.completed, "the upstream was let go of in the middle"
+    writer.close()
