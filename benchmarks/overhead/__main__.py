@@ -28,6 +28,9 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 def measure(folder: Path, seconds: float, rounds: int, with_gateway: bool) -> Results:
     """Everything, one thing at a time: never two loads at once."""
     results = Results(machine=describe(), seconds=seconds, rounds=rounds)
+    if with_gateway:
+        say("stages")
+        results.stages = measure_stages()
     with ExitStack() as stack:
         behind = stack.enter_context(bench.upstreams(folder, events=STREAM_EVENTS))
         floor = stack.enter_context(bench.bare(folder))
@@ -51,8 +54,6 @@ def measure(folder: Path, seconds: float, rounds: int, with_gateway: bool) -> Re
     if with_gateway:
         say("features")
         results.features = measure_features(folder, seconds)
-        say("stages")
-        results.stages = measure_stages()
     return results
 
 

@@ -73,7 +73,7 @@ def drive(
 
 def _command(port: int, path: Path, counter: int, connections: int, seconds: float) -> list[str]:
     if shutil.which("wrk"):
-        lasting = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency"]
+        lasting = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "--timeout", "10s"]
         url = f"http://127.0.0.1:{port}/"
         return ["wrk", *lasting, "-s", str(WRK_SCRIPT), url, "--", str(path), str(counter)]
     module = [sys.executable, "-m", "benchmarks.overhead.generator"]

@@ -150,12 +150,13 @@ def _own_costs(results: Results) -> Iterator[str]:
         return
     yield "## What each feature costs, 32 connections"
     yield ""
-    full = next(iter(results.features.values())).requests_per_s
+    full = next(iter(results.features.values())).cpu_us
     rows = [
         (
             name,
             f"{load.requests_per_s:,.0f}",
-            f"{1e6 / full - 1e6 / load.requests_per_s:+.1f}",
+            f"{load.cpu_us:.0f}",
+            f"{full - load.cpu_us:+.0f}",
             str(load.errors),
         )
         for name, load in results.features.items()

@@ -177,7 +177,7 @@ def _stages(services: Services) -> dict[str, float]:
         "cache: keys and a lookup that misses": keyed,
         "route": lambda: services.router.decide(_route_request(call), snapshot.routes["auto"]),
         "rewrite the body for the upstream": lambda: upstream_body(
-            call.body, call.fields, model=served.upstream_model, ask_usage=False
+            call.body, call.fields, model=served.upstream_model, stream=False
         ),
         "read the answer and its usage": lambda: served.adapter.usage(orjson.loads(answer_bytes)),
         "settle: price, event, ledger queue, metrics": metered,

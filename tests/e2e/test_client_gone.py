@@ -18,7 +18,9 @@ from tests.e2e.road import WEIGHTS
 from tests.fakes.gateway_process import GatewayProcess, free_port
 
 LONG = "Count from one to one thousand in words, slowly, and never stop."
-WITHIN_S = 5.0
+WITHIN_S = 15.0
+FREED_WITHIN_S = 5.0
+"""Alone on the machine it takes some milliseconds; the rest is for a machine that is busy with other tests."""
 
 
 def request_bytes(base_url: str, key: str, *, stream: bool) -> bytes:
@@ -118,13 +120,13 @@ def test_leaving_frees_the_engines_slot_at_once(place: Any, stream: bool) -> Non
     gateway, key, engine, ledger = place
     with socket.create_connection(("127.0.0.1", gateway.port)) as client:
         client.sendall(request_bytes(gateway.base_url, key, stream=stream))
-        until(lambda: engine.produced() >= 5, "the engine at work")
+        until(lambda: engine.produced() >= 40, "the engine at work")
         if stream:
             received = b""
             while received.count(b"data: ") < 5:
                 received += client.recv(65536)
     freed_s = until(lambda: engine.busy_slots() == 0, "the engine idle again")
-    assert freed_s < 2.0
+    assert freed_s < FREED_WITHIN_S
     until(lambda: last_row(ledger).get("stream") == int(stream), "the row")
     row = last_row(ledger)
     assert row["outcome"] == "client_gone"
@@ -144,5 +146,5 @@ def test_leaving_a_plain_call_frees_its_slot_beside_a_busy_one(place: Any) -> No
             leaves.sendall(request_bytes(gateway.base_url, key, stream=False))
             until(lambda: engine.busy_slots() == 2, "both at work")
         freed_s = until(lambda: engine.busy_slots() == 1, "one slot free again")
-        assert freed_s < 2.0
+        assert freed_s < FREED_WITHIN_S
     until(lambda: engine.busy_slots() == 0, "the engine idle again")

@@ -442,7 +442,7 @@ async def test_a_client_that_stops_reading_does_not_hold_its_upstream(place: Pla
         f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
-    reader, writer = await asyncio.open_connection("127.0.0.1", place.gateway.port, limit=1024)
+    _, writer = await asyncio.open_connection("127.0.0.1", place.gateway.port, limit=1024)
     writer.write(head.encode() + body)
     await writer.drain()
     await place.upstream.witness.first_arrival("stuck")
