@@ -34,6 +34,9 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
 ENTRYPOINT ["weir", "serve", "/etc/weir/weir.yaml"]
 
 FROM base AS local
+USER root
+RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
+USER 10001
 COPY --from=local-builder /opt/weir /opt/weir
 
 FROM base AS gateway

