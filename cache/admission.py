@@ -46,7 +46,7 @@ def whole_answer(api: str, answer: Mapping[str, Any]) -> str | None:
     if not isinstance(choices, list) or not choices:
         return "no choices"
     for choice in choices:
-        reason = _choice_reason(api, choice) if isinstance(choice, Mapping) else "malformed"
+        reason = _choice_reason(api, choice) if isinstance(choice, dict) else "malformed"
         if reason is not None:
             return reason
     return None
@@ -70,9 +70,9 @@ def _chat_reason(fields: Mapping[str, Any]) -> str | None:
 
 def _parts(fields: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for message in fields.get("messages") or ():
-        content = message.get("content") if isinstance(message, Mapping) else None
+        content = message.get("content") if isinstance(message, dict) else None
         if isinstance(content, list):
-            yield from (part for part in content if isinstance(part, Mapping))
+            yield from (part for part in content if isinstance(part, dict))
 
 
 def _points_elsewhere(part: Mapping[str, Any]) -> bool:
@@ -83,7 +83,7 @@ def _points_elsewhere(part: Mapping[str, Any]) -> bool:
             return False
         case "image_url" | "input_image":
             image = part.get("image_url")
-            url = image.get("url") if isinstance(image, Mapping) else image
+            url = image.get("url") if isinstance(image, dict) else image
             return not (isinstance(url, str) and url[:5].lower() == "data:")
         case _:
             return True
@@ -92,7 +92,7 @@ def _points_elsewhere(part: Mapping[str, Any]) -> bool:
 def _vectors_reason(data: object) -> str | None:
     if not isinstance(data, list) or not data:
         return "no vectors"
-    whole = all(isinstance(row, Mapping) and row.get("embedding") for row in data)
+    whole = all(isinstance(row, dict) and row.get("embedding") for row in data)
     return None if whole else "malformed"
 
 
@@ -102,7 +102,7 @@ def _choice_reason(api: str, choice: Mapping[str, Any]) -> str | None:
         return _CUT_BY.get(ended, "unfinished") if isinstance(ended, str) else "unfinished"
     if api == CHAT:
         message = choice.get("message")
-        return _message_reason(message) if isinstance(message, Mapping) else "malformed"
+        return _message_reason(message) if isinstance(message, dict) else "malformed"
     text = choice.get("text")
     return None if isinstance(text, str) and text else "empty"
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NewType, Protocol
+from typing import NamedTuple, NewType, Protocol
 
 PartitionKey = NewType("PartitionKey", bytes)
 """Who may share answers, and everything but the last word that an answer depends on, hashed under a secret
@@ -13,8 +12,7 @@ EntryKey = NewType("EntryKey", bytes)
 """The request itself, hashed under its partition."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One whole answer, stored once in its non-streamed form whichever way it was made."""
 
     id: str

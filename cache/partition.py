@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -33,8 +32,7 @@ _KEY_BYTES = 32
 _PARTITION, _ENTRY = b"weir partition 1", b"weir entry 1"
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """Who shares answers. The tenant always stands between; project and key only where they are given."""
 
     tenant: str

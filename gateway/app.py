@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import orjson
 
@@ -10,7 +11,6 @@ from gateway.api import health, models
 from gateway.api.chat import CHAT
 from gateway.api.completions import COMPLETIONS
 from gateway.api.embeddings import EMBEDDINGS
-from gateway.api.read import Resource
 from gateway.asgi import Client, Receive, Scope, Send
 from gateway.errors import GatewayError, NotFound, WrongMethod
 from gateway.ids import ulid
@@ -22,6 +22,7 @@ Handler = Callable[[Services, Client], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MANAGEMENT = ("/admin", "/docs", "/openapi.json")
+_NOTHING: Mapping[str, Handler] = {}
 
 
 def routes() -> dict[str, dict[str, Handler]]:
@@ -35,16 +36,9 @@ def routes() -> dict[str, dict[str, Handler]]:
         "/metrics": {"GET": health.metrics},
     }
     for resource in (CHAT, COMPLETIONS, EMBEDDINGS):
-        table[resource.path] = table["/v1" + resource.path] = {"POST": _inference(resource)}
+        table[resource.path] = table["/v1" + resource.path] = {"POST": partial(infer, resource=resource)}
     table["/models"] = table["/v1/models"] = {"GET": models.list_models}
     return table
-
-
-def _inference(resource: Resource) -> Handler:
-    async def handle(services: Services, client: Client) -> None:
-        await infer(services, client, resource)
-
-    return handle
 
 
 class App:
@@ -61,20 +55,16 @@ class App:
         if scope["type"] != "http":
             raise ValueError(f"Weir speaks HTTP only, not {scope['type']}")
         path: str = scope["path"]
-        methods = self._routes.get(path)
-        if methods is not None:
-            handler = methods.get(scope["method"])
-            if handler is not None:
-                return await self._handle(handler, Client(scope, receive, send))
-        if path.startswith(MANAGEMENT):
-            return await self._managed(scope, receive, send)
-        await self._handle(_elsewhere(methods, path, scope["method"]), Client(scope, receive, send))
-
-    async def _handle(self, handler: Handler, client: Client) -> None:
-        """Inference answers its own errors; this is for everything else."""
+        method: str = scope["method"]
+        handler = self._routes.get(path, _NOTHING).get(method)
+        if handler is None:
+            if path.startswith(MANAGEMENT):
+                return await self._managed(scope, receive, send)
+            handler = _elsewhere(self._routes.get(path), path, method)
+        client = Client(scope, receive, send)
         try:
             await handler(self._services, client)
-        except GatewayError as error:
+        except GatewayError as error:  # inference answers its own; this is for everything else
             request_id = ("req_" + ulid(self._services.clock.wall_ns())).encode()
             headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id), *error.headers]
             await client.answer(error.http_status, headers, error.body())

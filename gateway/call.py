@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from cache.control import CacheControl
 
@@ -16,8 +15,7 @@ class Api(StrEnum):
     EMBEDDINGS = "embeddings"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One inference request. `body` is what the client sent, byte for byte; `fields` is the same, parsed
     once, and read-only by agreement."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.asgi import Client
 from gateway.backends.target import Target
@@ -14,8 +15,7 @@ from gateway.tenants import Caller
 from router.decision import Candidate, Decision
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     services: Services
     client: Client
     snapshot: Snapshot

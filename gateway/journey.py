@@ -19,6 +19,7 @@ from router.decision import Candidate, Decision
 class Journey:
     clock: Clock
     api_name: str
+    ulid: str
     request_id: str
     started_s: float
     started_us: int
@@ -42,7 +43,8 @@ class Journey:
     @classmethod
     def begin(cls, clock: Clock, api_name: str) -> Journey:
         wall_ns = clock.wall_ns()
-        return cls(clock, api_name, "req_" + ulid(wall_ns), clock.monotonic(), wall_ns // 1000)
+        made = ulid(wall_ns)
+        return cls(clock, api_name, made, "req_" + made, clock.monotonic(), wall_ns // 1000)
 
     def now_us(self) -> int:
         """UTC microseconds, advancing with the monotonic clock from the request's start."""

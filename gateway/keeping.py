@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -14,7 +13,6 @@ from cache.partition import Scope, request_keys
 from gateway.answering import answer_headers
 from gateway.exchange import Exchange, Tried
 from gateway.fold import replay
-from gateway.ids import ulid
 from gateway.settle import Money, baseline_nanos, make_event, record
 from metering.event import Event
 from metering.outcome import Outcome
@@ -22,8 +20,7 @@ from metering.usage import Provenance, TokenUsage
 from router.decision import Candidate, Decision
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where the answer to this request is, or would be, kept."""
 
     partition: PartitionKey
@@ -76,7 +73,7 @@ def keep(
         return
     now_us = exchange.journey.now_us()
     entry = Entry(
-        id="hit_" + ulid(now_us * 1000),
+        id="hit_" + exchange.journey.ulid,
         tenant=exchange.caller.tenant,
         body=body,
         served_model=tried.candidate.model,

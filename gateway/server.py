@@ -16,6 +16,7 @@ import uvicorn
 from gateway.app import App, AsgiApp
 from gateway.config import ServerSettings
 from gateway.config_file import ConfigError
+from gateway.corked import CorkedProtocol
 from gateway.runtime import Runtime, read_config
 from metering.catalogue import GenaiCatalogue
 from metering.ledger import LedgerError
@@ -123,7 +124,7 @@ async def _serve(runtime: Runtime, listener: socket.socket, on_ready: Callable[[
 def _uvicorn_config(app: AsgiApp, settings: ServerSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=CorkedProtocol,
         ws="none",
         lifespan="off",
         loop="none",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import orjson
 
@@ -21,8 +22,7 @@ NOTHING_DONE = frozenset({Outcome.UPSTREAM_REFUSED, Outcome.UPSTREAM_FAILED})
 """Ends after which no upstream charges: it refused, was not reached, or said 429 or 5xx before any work."""
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(NamedTuple):
     """Of one event, in nano-dollars; None where unknown."""
 
     price_version: str
@@ -111,7 +111,8 @@ def make_event(
     """The one place that fills a row in."""
     caller, call, journey = exchange.caller, exchange.call, exchange.journey
     return Event(
-        id=ulid(started_us * 1000),
+        # One ULID serves the request and its first row: making another costs more than it tells.
+        id=journey.ulid if attempt <= 1 else ulid(started_us * 1000),
         request_id=journey.request_id,
         attempt=attempt,
         started_us=started_us,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,7 @@ class Candidate:
     output_nanos_per_token: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class RouteRequest:
+class RouteRequest(NamedTuple):
     """The conversation and who asks. `fields` is the request's JSON, read-only."""
 
     api: str
@@ -37,16 +36,14 @@ class RouteRequest:
     tags: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """A candidate in the order of trying, with what it is expected to cost."""
 
     candidate: Candidate
     expected_nanos: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Never empty: a router that finds nothing raises NoCandidate."""
 
     route: str

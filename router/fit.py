@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from router.decision import Candidate, RouteRequest
 from router.features import CHAT, longest_prompt_tokens, requested_output_tokens
@@ -32,8 +33,7 @@ class Dropped:
     """What it lacks, as the end of a sentence that begins with its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fitting:
+class Fitting(NamedTuple):
     fits: tuple[Candidate, ...]
     """In the given order."""
     doubtful: tuple[Candidate, ...]
