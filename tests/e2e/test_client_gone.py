@@ -20,7 +20,7 @@ from tests.fakes.gateway_process import GatewayProcess, free_port
 LONG = "Count from one to one thousand in words, slowly, and never stop."
 WITHIN_S = 15.0
 FREED_WITHIN_S = 5.0
-"""Alone on the machine it takes some milliseconds; the rest is for a machine that is busy with other tests."""
+"""Alone on the machine it takes milliseconds; the rest is for one that is busy with other tests."""
 
 
 def request_bytes(base_url: str, key: str, *, stream: bool) -> bytes:

@@ -1,125 +1,38 @@
-"""What the road promises beside plain answers: fallback, draining, revocation, reload, secrets, bad input."""
+"""What the road promises beside plain answers: fallback, revocation, isolation, secrets, bad input."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
 import pytest
 import pytest_asyncio
 
-from gateway.tenants import make_key
+from tests.e2e.place import (
+    ADMIN_KEY,
+    FAST,
+    KEY,
+    OTHER_KEY,
+    UPSTREAM_KEY,
+    Place,
+    get,
+    running,
+)
 from tests.fakes.client import post
-from tests.fakes.gateway_process import ROOT, GatewayProcess, free_port
-from tests.fakes.upstream import FakeUpstream
+from tests.fakes.gateway_process import ROOT
 
-UPSTREAM_KEY = "sk-upstream-0123456789abcdefghij"
-ADMIN_KEY = "0123456789abcdefghijklmnopqrstuv"
-FAST = {"base": 0.01, "cap": 0.2, "per_backend": 2}
-KEY, KEY_HASH = make_key()
-OTHER_KEY, OTHER_HASH = make_key()
-
-
-def config(folder: Path, upstream: FakeUpstream, **changes: Any) -> dict[str, Any]:
-    def backend(models: dict[str, str], **more: Any) -> dict[str, Any]:
-        common = {
-            "kind": "openai",
-            "url": upstream.base_url,
-            "api_key": "${FAKE_UPSTREAM_KEY}",
-            "retry": FAST,
-        }
-        return {**common, "health": {"every": 0}, "breaker": {"failures": 1000}, "models": models, **more}
-
-    dead = f"http://127.0.0.1:{free_port()}/v1"
-    return {
-        "server": {"attempts": 5, "drain_timeout": 20},
-        "admin_key": ADMIN_KEY,
-        "ledger": f"sqlite:///{folder / 'ledger.db'}",
-        "backends": {
-            "good": backend({"good": "fake/ok", "large": "fake/ok"}, stand_in_for="a better one"),
-            "failing": backend({"failing": "fake/status-500"}),
-            "secretive": backend({"secretive": "fake/status-401"}),
-            "busy": backend({"busy": "fake/status-429-7"}),
-            "slow": backend({"slow": "fake/slow-20-100"}),
-            "dead": backend({"dead": "x"}, url=dead),
-            "hurried": backend({"hurried": "fake/big-7000"}, timeouts={"total": 2}),
-            "replicas": backend({"replicas": "fake/ok"}, url=None, urls=[dead, upstream.base_url]),
-        },
-        "models": {
-            "auto": {"tiers": ["good", "large"]},
-            "falls": {"tiers": ["failing"], "fallback": ["dead", "good"]},
-            "leaks": {"tiers": ["secretive"], "fallback": ["good"]},
-        },
-        "rules": [{"when": {"tag": {"task": "hard"}}, "use": "large"}],
-        "tenants": {
-            "one": {"keys": [{"name": "k", "hash": KEY_HASH}]},
-            "two": {"keys": [{"name": "k", "hash": OTHER_HASH}]},
-        },
-        "unknown_price": "flag",
-        "rates": [{"model": "good", "input": 1, "output": 2}, {"model": "large", "input": 10, "output": 20}],
-        **changes,
-    }
-
-
-class Place:
-    """A gateway in a process of its own before a fake upstream in this one."""
-
-    def __init__(self, folder: Path, upstream: FakeUpstream, gateway: GatewayProcess) -> None:
-        self.folder = folder
-        self.upstream = upstream
-        self.gateway = gateway
-
-    async def chat(self, model: str, text: str, *, key: str = KEY, **more: Any) -> Any:
-        headers = more.pop("headers", {})
-        body = {"model": model, "messages": [{"role": "user", "content": text}], **more}
-        return await post(f"{self.gateway.base_url}/chat/completions", body, key=key, headers=headers)
-
-    def rows(self, request_id: str) -> list[dict[str, Any]]:
-        """Waits for the first, since rows are written a moment after the answer."""
-        found: list[dict[str, Any]] = []
-        until(lambda: bool(found := self._rows(request_id)), "a row")
-        found = self._rows(request_id)
-        return found
-
-    def _rows(self, request_id: str) -> list[dict[str, Any]]:
-        with sqlite3.connect(f"file:{self.folder / 'ledger.db'}?mode=ro", uri=True) as db:
-            db.row_factory = sqlite3.Row
-            query = "SELECT * FROM events WHERE request_id = ? ORDER BY attempt"
-            return [dict(row) for row in db.execute(query, (request_id,))]
-
-    def everything_said(self) -> str:
-        return self.gateway.log.read_text(errors="replace")
-
-
-def until(true: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline, f"{what} not within {within_s} s"
-        time.sleep(0.01)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    folder = tmp_path_factory.mktemp("road")
-    async with FakeUpstream() as upstream:
-        gateway = GatewayProcess(
-            config(folder, upstream), folder, environment={"FAKE_UPSTREAM_KEY": UPSTREAM_KEY}
-        )
-        await asyncio.to_thread(gateway.__enter__)
-        try:
-            yield Place(folder, upstream, gateway)
-        finally:
-            await asyncio.to_thread(gateway.stop)
-
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+    async with running(tmp_path_factory.mktemp("road")) as place:
+        yield place
 
 
 async def test_a_failing_tier_falls_back_within_one_budget_of_attempts(place: Place) -> None:
@@ -177,11 +90,6 @@ async def test_upstream_keys_are_sent_and_never_shown(place: Place) -> None:
         shown.append(got.body.decode())
     assert UPSTREAM_KEY not in "".join(shown) + place.everything_said()
     assert KEY not in place.everything_said()
-
-
-async def get(place: Place, path: str, key: str = ADMIN_KEY) -> Any:
-    root = place.gateway.base_url.removesuffix("/v1")
-    return await post(root + path, b"", key=key, method="GET")
 
 
 async def test_rules_come_first_and_named_models_are_honoured(place: Place) -> None:
@@ -316,30 +224,6 @@ async def test_bad_input_is_told_plainly_and_loses_nothing(
     assert (await place.chat("good", "[id:after]")).status == 200
 
 
-async def test_the_file_is_reloaded_whole_or_not_at_all(place: Place) -> None:
-    path = place.folder / "weir.yaml"
-    before = path.read_bytes()
-    good = orjson.loads(before)
-    good["models"]["brand-new"] = {"tiers": ["good"]}
-    path.write_bytes(orjson.dumps(good))
-    await eventually(place, "brand-new", 200)
-    bad = orjson.loads(path.read_bytes())
-    bad["models"]["broken"] = {"tiers": ["nothing-like-it"]}
-    path.write_bytes(orjson.dumps(bad))
-    until(lambda: "reload_refused" in place.everything_said(), "the refusal in the log")
-    assert "nothing-like-it" in place.everything_said()
-    assert (await place.chat("brand-new", "[id:still]")).status == 200
-    path.write_bytes(before)
-    await eventually(place, "brand-new", 404)
-
-
-async def eventually(place: Place, model: str, status: int) -> None:
-    deadline = time.monotonic() + 5
-    while (await place.chat(model, "[id:reload]")).status != status:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
-
-
 async def test_metrics_count_what_happened_and_nothing_unbounded(place: Place) -> None:
     await place.chat("invented-by-a-client", "[id:unbounded]")
     text = (await get(place, "/metrics")).body.decode()
@@ -347,74 +231,6 @@ async def test_metrics_count_what_happened_and_nothing_unbounded(place: Place) -
     assert 'model="other"' in text
     assert "invented-by-a-client" not in text
     assert 'weir_backend_up{backend="good"' in text
-
-
-async def drained(folder: Path, drain_timeout: float) -> tuple[Any, list[dict[str, Any]], int, float]:
-    """A stream of two seconds, SIGTERM in its middle: (answer, its rows, exit code, seconds to the exit)."""
-    async with FakeUpstream() as upstream:
-        server = {"server": {"drain_timeout": drain_timeout}}
-        gateway = GatewayProcess(
-            config(folder, upstream, **server), folder, environment={"FAKE_UPSTREAM_KEY": UPSTREAM_KEY}
-        )
-        await asyncio.to_thread(gateway.__enter__)
-        place = Place(folder, upstream, gateway)
-        asking = asyncio.create_task(place.chat("slow", "[id:drain]", stream=True))
-        await upstream.witness.first_arrival("drain")
-        await asyncio.sleep(0.3)
-        began = time.monotonic()
-        stopping = asyncio.create_task(asyncio.to_thread(gateway.stop))
-        await asyncio.sleep(0.3)
-        with pytest.raises(OSError):  # noqa: PT011  nobody listens any more
-            await asyncio.open_connection("127.0.0.1", gateway.port)
-        answer, code = await asking, await stopping
-        return answer, place.rows(answer.headers["x-request-id"]), code, time.monotonic() - began
-
-
-async def test_a_stream_finishes_while_the_gateway_drains(tmp_path: Path) -> None:
-    answer, rows, code, _ = await drained(tmp_path, 20)
-    assert answer.whole
-    assert answer.events()[-1] == b"[DONE]"
-    assert [row["outcome"] for row in rows] == ["completed"]
-    assert code == 0
-
-
-async def test_the_drain_deadline_cuts_and_meters(tmp_path: Path) -> None:
-    _, rows, code, seconds = await drained(tmp_path, 0.5)
-    assert seconds < 2.0 + 5.0
-    assert [row["outcome"] for row in rows] == ["interrupted"]
-    assert rows[0]["output_tokens"] > 0
-    assert rows[0]["provenance"] == "counted"
-    assert code == 0
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"server": {"host": "0.0.0.0"}, "admin_key": None}, "admin_key"),
-        ({"server": {"host": "0.0.0.0"}, "admin_key": "short"}, "admin_key"),
-        ({"admin_key": "change-me-change-me-change-me"}, "placeholder"),
-        ({"ledger": "sqlite:////proc/nowhere/weir.db"}, "/proc/nowhere"),
-    ],
-)
-async def test_a_gateway_that_would_not_be_safe_does_not_start(
-    tmp_path: Path, changes: dict[str, Any], words: str
-) -> None:
-    async with FakeUpstream() as upstream:
-        path = tmp_path / "weir.yaml"
-        whole = {k: v for k, v in config(tmp_path, upstream, **changes).items() if v is not None}
-        path.write_bytes(orjson.dumps(whole))
-        ran = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "gateway.cli", "serve", str(path), "--port", str(free_port())],
-            cwd=ROOT,
-            env={"FAKE_UPSTREAM_KEY": UPSTREAM_KEY, "PATH": "/usr/bin:/bin"},
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
-    assert ran.returncode == 1
-    assert words in ran.stderr
-    assert "Traceback" not in ran.stderr
 
 
 async def test_a_rule_is_not_undone_by_the_cache(place: Place) -> None:
