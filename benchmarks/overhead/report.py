@@ -87,19 +87,24 @@ def _goals(results: Results) -> Iterator[str]:
     yield ""
     if "gateway" not in middle:
         return
-    found, goal = middle["gateway"], GOAL_REQUESTS_PER_S * bare / GOAL_AT_BARE
-    added = results.added_plain["gateway"].p50_ms
+    speed = bare / GOAL_AT_BARE
+    yield (
+        f"The goals are set for a machine where bare uvicorn does {GOAL_AT_BARE:,} requests/s. This one runs at "
+        f"{speed:.2f} of that, and `scaled` says what its figures would be there."
+    )
+    yield ""
+    found = middle["gateway"]
+    added_ms = results.added_plain["gateway"].p50_ms
     events = results.burst["gateway"].events_per_core_s
     rows = [
-        ("requests/s on one core", f"{found:,.0f}", f"{goal:,.0f}", _met(found >= goal)),
-        ("the same, were bare uvicorn at 40,000", f"{found * GOAL_AT_BARE / bare:,.0f}",
-         f"{GOAL_REQUESTS_PER_S:,}", _met(found >= goal)),
-        ("added p50, one connection", f"{added:.3f} ms", f"{GOAL_ADDED_P50_MS} ms",
-         _met(added <= GOAL_ADDED_P50_MS)),
-        ("events relayed per core second", f"{events:,.0f}", f"{GOAL_EVENTS_PER_S:,}",
-         _met(events >= GOAL_EVENTS_PER_S)),
+        ("requests/s on one core", f"{found:,.0f}", f"{found / speed:,.0f}",
+         f"at least {GOAL_REQUESTS_PER_S:,}", _met(found / speed >= GOAL_REQUESTS_PER_S)),
+        ("added p50, one connection", f"{added_ms:.3f} ms", f"{added_ms * speed:.3f} ms",
+         f"at most {GOAL_ADDED_P50_MS} ms", _met(added_ms * speed <= GOAL_ADDED_P50_MS)),
+        ("events relayed per core second", f"{events:,.0f}", f"{events / speed:,.0f}",
+         f"at least {GOAL_EVENTS_PER_S:,}", _met(events / speed >= GOAL_EVENTS_PER_S)),
     ]  # fmt: skip
-    yield from table(("goal", "measured", "wanted", ""), rows)
+    yield from table(("", "measured", "scaled", "goal", ""), rows)
 
 
 def _met(met: bool) -> str:

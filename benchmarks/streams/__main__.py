@@ -27,6 +27,8 @@ from tests.fakes.gateway_process import GatewayProcess, NotReady, free_port
 RESULTS = Path(__file__).with_name("RESULTS.md")
 LENGTHS = (1, 2, 5, 10, 20, 40)
 """Events of a stream of the soak, one per second."""
+CACHE_BYTES = 4_000_000
+"""Full within the first minute: an answer cache that is still filling would look like a leak."""
 GOAL_MB = 400
 GROWTH_MB = 5.0
 """Minute 5 above minute 1 by less than this is no growth: the allocator's own breathing."""
@@ -68,7 +70,7 @@ async def hold(port: int, pid: int, streams: int, seconds: int) -> Phase:
     opening_s = 5 + streams // 200
     length = seconds + opening_s
     client = StreamClient(port, model_of, tally, gate)
-    tasks = [asyncio.create_task(client.stream(number, length)) for number in range(streams)]
+    tasks = [asyncio.create_task(client.stream(length)) for _ in range(streams)]
     await sample(phase, pid, tasks, None)
     return phase
 
@@ -80,11 +82,11 @@ async def soak(port: int, pid: int, streams: int, seconds: int) -> Phase:
     client, loop = StreamClient(port, model_of, tally, gate), asyncio.get_running_loop()
     until_s = loop.time() + seconds
 
-    async def one_after_the_other(number: int) -> None:
+    async def one_after_the_other() -> None:
         while loop.time() < until_s:
-            await client.stream(number, chance.choice(LENGTHS))
+            await client.stream(chance.choice(LENGTHS))
 
-    tasks = [asyncio.create_task(one_after_the_other(number)) for number in range(streams)]
+    tasks = [asyncio.create_task(one_after_the_other()) for _ in range(streams)]
     await sample(phase, pid, tasks, until_s)
     return phase
 
@@ -111,6 +113,7 @@ def config(folder: Path, url: str, lengths: set[int]) -> dict[str, object]:
     return {
         "ledger": f"sqlite:///{folder / 'ledger.db'}",
         "backends": {"slow": backend(url, models)},
+        "cache": {"max_memory": CACHE_BYTES},
         "tenants": {"bench": {"keys": [{"name": "bench", "hash": key_hash(KEY)}]}},
         "rates": [{"model": model, "input": 0.1, "output": 0.4} for model in models],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Callable
 
@@ -31,7 +32,7 @@ class Tally:
 
 
 class StreamClient:
-    """One stream after the other, each of as many events as `next_length` says."""
+    """Opens streams of as many events as are asked for; `model_of` names the model that sends so many."""
 
     def __init__(
         self, port: int, model_of: Callable[[int], str], tally: Tally, gate: asyncio.Semaphore
@@ -40,11 +41,13 @@ class StreamClient:
         self._model_of = model_of
         self._tally = tally
         self._gate = gate
+        self._numbers = itertools.count(1)
 
-    async def stream(self, number: int, length: int) -> None:
-        """One stream to its end; whatever goes wrong is tallied."""
+    async def stream(self, length: int) -> None:
+        """One stream to its end; whatever goes wrong is tallied. No two ask the same, so that none is
+        answered from the cache."""
         try:
-            await self._stream(number, length)
+            await self._stream(next(self._numbers), length)
         except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError) as error:
             self._tally.errors[f"{type(error).__name__}: {error}"[:100]] += 1
 
