@@ -49,6 +49,11 @@ class Backend(Protocol):
         notice a client's leaving promptly only while they stream."""
         ...
 
+    @property
+    def keeps_connections(self) -> bool:
+        """Whether a connection serves one request after another."""
+        ...
+
     def target(self, api: Api) -> str:
         """Path below the base URL, such as /chat/completions."""
         ...

@@ -25,6 +25,9 @@ class LlamaCpp:
     streams_plain_calls = True
     """Its plain path looks for the client only after a second without news from any slot, so beside another
     stream it would go on to the end."""
+    keeps_connections = False
+    """Its server now and then closes a connection just after an answer, and what is sent at that moment is
+    lost; a kept one also holds one of its threads. A new connection costs a hundredth of an answer."""
 
     def target(self, api: Api) -> str:
         return PATHS[api]

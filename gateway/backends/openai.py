@@ -20,6 +20,7 @@ class OpenAI:
     )
     health_path: str | None = None
     streams_plain_calls = False
+    keeps_connections = True
 
     def target(self, api: Api) -> str:
         return PATHS[api]

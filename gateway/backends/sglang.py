@@ -23,6 +23,7 @@ class Sglang:
     )
     health_path: str | None = "/health"
     streams_plain_calls = False
+    keeps_connections = True
 
     def target(self, api: Api) -> str:
         return PATHS[api]

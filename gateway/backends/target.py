@@ -109,6 +109,8 @@ def request_headers(settings: BackendSettings) -> tuple[Header, ...]:
         (b"accept-encoding", b"identity"),
         (b"user-agent", f"weir/{__version__}".encode()),
     ]
+    if not backend_for(settings.kind).keeps_connections:
+        headers.append((b"connection", b"close"))
     if settings.api_key is not None:
         headers.append((b"authorization", b"Bearer " + settings.api_key.get_secret_value().encode()))
     return tuple(headers)

@@ -24,6 +24,7 @@ class Vllm:
     )
     health_path: str | None = "/health"
     streams_plain_calls = False
+    keeps_connections = True
 
     def target(self, api: Api) -> str:
         return PATHS[api]

@@ -8,6 +8,7 @@ why; the connection is closed).
 from __future__ import annotations
 
 import asyncio
+import re
 from math import inf
 from time import monotonic
 from typing import Protocol, cast
@@ -32,6 +33,9 @@ MAX_HEAD_BYTES = 64 * 1024
 HIGH_WATER_BYTES = 256 * 1024
 LOW_WATER_BYTES = 64 * 1024
 """Unread body: reading from the socket stops above the one and goes on at or below the other."""
+KEEP_ALIVE_MARGIN_S = 1.0
+"""Taken from the time for which a peer promises to keep an idle connection."""
+_TIMEOUT = re.compile(rb"\btimeout=(\d{1,6})")
 JOIN_BYTES = 64 * 1024
 """A body up to this size goes out in one write with its head; copying a larger one costs more than that."""
 
@@ -67,6 +71,7 @@ class Connection(asyncio.Protocol):
         "_transport",
         "_unframed_bytes",
         "_writing",
+        "may_idle_s",
         "peer",
     )
 
@@ -82,6 +87,8 @@ class Connection(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self._reply: Http1Reply | None = None
         self._served = 0
+        self.may_idle_s = inf
+        """How long the peer has promised to keep this connection while it lies idle, less a margin."""
         self._writing = False
         self._reset(is_head=False)
 
@@ -251,6 +258,7 @@ class Connection(asyncio.Protocol):
         if reply.paused:
             self._transport.resume_reading()
         self._served += 1
+        self.may_idle_s = _may_idle_s(reply.headers)
         if self._is_head:
             self._parser = HttpResponseParser(self)  # the old one waits for a body
         if self._keep_alive and not self._writing and not self._transport.is_closing():
@@ -293,6 +301,16 @@ class Connection(asyncio.Protocol):
             self._fail(IdleTimeout(f"{self.peer}: silent for {self._timeouts.idle_s:g} s inside its answer"))
         else:
             self._fail(FirstByteTimeout(f"{self.peer}: no answer within {self._timeouts.first_byte_s:g} s"))
+
+
+def _may_idle_s(headers: list[Header]) -> float:
+    """From `keep-alive: timeout=5` (RFC 2068, 19.7.1.1; llama.cpp's server says it). A request sent when the
+    peer is about to close would be lost, so the last second is not used."""
+    for name, value in headers:
+        if name == b"keep-alive":
+            match = _TIMEOUT.search(value)
+            return max(0.0, int(match[1]) - KEEP_ALIVE_MARGIN_S) if match else inf
+    return inf
 
 
 def _size(headers: list[Header]) -> int:

@@ -32,7 +32,8 @@ class Lane:
         idle = self._idle
         while idle:
             connection, since = idle.popitem()
-            if not connection.closing and monotonic() - since < self._pool.idle_s:
+            may_idle_s = min(self._pool.idle_s, connection.may_idle_s)
+            if not connection.closing and monotonic() - since < may_idle_s:
                 return connection
             connection.close()
         return None

@@ -105,6 +105,20 @@ async def test_an_http_1_0_upstream_may_ask_to_keep(transport: Http1Transport) -
         assert up.connections == 1
 
 
+@pytest.mark.parametrize(
+    ("promise", "connections"),
+    [(b"timeout=1, max=100", 2), (b"timeout=60", 1), (b"max=7", 1), (b"timeout=x", 1)],
+)
+async def test_a_connection_that_its_peer_will_close_soon_is_not_used(
+    transport: Http1Transport, promise: bytes, connections: int
+) -> None:
+    """A margin of a second: what is sent when the peer is about to close is lost."""
+    answer = b"HTTP/1.1 200 OK\r\nkeep-alive: " + promise + b"\r\ncontent-length: 2\r\n\r\nok"
+    async with upstream(saying(answer)) as up:
+        assert await ask_whole(transport, up.origin) == await ask_whole(transport, up.origin) == b"ok"
+        assert up.connections == connections
+
+
 @pytest.mark.parametrize("late", [b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n", b"\r\n", b""])
 async def test_an_idle_connection_that_speaks_or_ends_is_dropped(
     transport: Http1Transport, late: bytes
