@@ -5,8 +5,11 @@ from __future__ import annotations
 import orjson
 
 from gateway.asgi import Header
+from gateway.clock import Clock
 from gateway.errors import GatewayError
+from gateway.ids import ulid
 from gateway.journey import Journey
+from router.decision import Candidate, Decision
 
 JSON = (b"content-type", b"application/json")
 EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
@@ -23,8 +26,7 @@ def answer_headers(journey: Journey, *, stream: bool, cost_nanos: int | None = N
     if served is not None and decision is not None:
         headers.append((b"x-weir-model", served.model.encode()))
         headers.append((b"x-weir-backend", served.backend.encode()))
-        stand_in = "; stand-in" if journey.stand_in else ""
-        headers.append((b"x-weir-route", f"{served.tier}; {decision.reason}{stand_in}".encode()))
+        headers.append((b"x-weir-route", _route(journey, served, decision)))
         if journey.call is not None and journey.call.explain:
             headers.append((b"x-weir-explain", explanation(journey)))
     if cost_nanos is not None and not stream:
@@ -41,8 +43,23 @@ def error_headers(journey: Journey, error: GatewayError) -> list[Header]:
     if served is not None and decision is not None:
         headers.append((b"x-weir-model", served.model.encode()))
         headers.append((b"x-weir-backend", served.backend.encode()))
-        headers.append((b"x-weir-route", f"{served.tier}; {decision.reason}".encode()))
+        headers.append((b"x-weir-route", _route(journey, served, decision)))
     return headers
+
+
+def _route(journey: Journey, served: Candidate, decision: Decision) -> bytes:
+    """`small; score:0.31<0.50`, with `; stand-in` where one served."""
+    return f"{served.tier}; {decision.reason}{'; stand-in' if journey.stand_in else ''}".encode()
+
+
+def json_headers(clock: Clock) -> list[Header]:
+    """For answers that are no inference."""
+    return [JSON, request_id_header(clock)]
+
+
+def request_id_header(clock: Clock) -> Header:
+    """A new one, for answers that have no journey."""
+    return b"x-request-id", b"req_" + ulid(clock.wall_ns()).encode()
 
 
 def explanation(journey: Journey) -> bytes:

@@ -7,13 +7,13 @@ from functools import partial
 
 import orjson
 
+from gateway.answering import json_headers
 from gateway.api import health, models
 from gateway.api.chat import CHAT
 from gateway.api.completions import COMPLETIONS
 from gateway.api.embeddings import EMBEDDINGS
 from gateway.asgi import Client, Receive, Scope, Send
 from gateway.errors import GatewayError, NotFound, WrongMethod
-from gateway.ids import ulid
 from gateway.pipeline import infer
 from gateway.services import Services
 from gateway.version import __version__
@@ -65,8 +65,7 @@ class App:
         try:
             await handler(self._services, client)
         except GatewayError as error:  # inference answers its own; this is for everything else
-            request_id = ("req_" + ulid(self._services.clock.wall_ns())).encode()
-            headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id), *error.headers]
+            headers = [*json_headers(self._services.clock), *error.headers]
             await client.answer(error.http_status, headers, error.body())
 
     async def _managed(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,4 +106,4 @@ def _model_name(path: str) -> str | None:
 
 async def _welcome(services: Services, client: Client) -> None:
     body = {"name": "weir", "version": __version__, "openai_base_url": "/v1", "management": "/docs"}
-    await client.answer(200, ((b"content-type", b"application/json"),), orjson.dumps(body))
+    await client.answer(200, json_headers(services.clock), orjson.dumps(body))

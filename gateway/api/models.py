@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
+from gateway.answering import json_headers
 from gateway.asgi import Client
 from gateway.errors import NotFound
-from gateway.ids import ulid
 from gateway.services import Services
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
@@ -55,6 +55,4 @@ def _row(services: Services, snapshot: Snapshot, name: str) -> dict[str, Any]:
 
 
 async def _answer(services: Services, client: Client, value: object) -> None:
-    request_id = ("req_" + ulid(services.clock.wall_ns())).encode()
-    headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id)]
-    await client.answer(200, headers, orjson.dumps(value))
+    await client.answer(200, json_headers(services.clock), orjson.dumps(value))

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from secrets import token_urlsafe
+from secrets import token_hex
 
 from gateway.clock import SystemClock
 from gateway.commands.common import (
@@ -74,7 +74,7 @@ def directory(config: str) -> KeyDirectory:
 
 
 def _new_admin(arguments: argparse.Namespace) -> None:
-    sys.stdout.write(f"{token_urlsafe(32)}\n")
+    sys.stdout.write(f"{token_hex(32)}\n")
 
 
 def _hash(arguments: argparse.Namespace) -> None:

@@ -271,3 +271,9 @@ async def test_a_client_that_stops_reading_does_not_hold_its_upstream(place: Pla
     assert orjson.loads(line)["outcome"] == "client_gone"
     assert not arrival.completed, "the upstream was let go of in the middle"
     writer.close()
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics", "/", "/nowhere", "/v1/models"])
+async def test_every_answer_names_its_request(place: Place, path: str) -> None:
+    answer = await get(place, path, key=KEY)
+    assert answer.headers["x-request-id"].startswith("req_")
