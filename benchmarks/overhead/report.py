@@ -89,8 +89,8 @@ def _goals(results: Results) -> Iterator[str]:
         return
     speed = bare / GOAL_AT_BARE
     yield (
-        f"The goals are set for a machine where bare uvicorn does {GOAL_AT_BARE:,} requests/s. This one runs at "
-        f"{speed:.2f} of that, and `scaled` says what its figures would be there."
+        f"The goals are set for a machine where bare uvicorn does {GOAL_AT_BARE:,} requests/s. This one "
+        f"runs at {speed:.2f} of that, and `scaled` says what its figures would be there."
     )
     yield ""
     found = middle["gateway"]

@@ -95,10 +95,13 @@ async def sample(phase: Phase, pid: int, tasks: list[asyncio.Task[None]], until_
     """Every second until all tasks are done, memory only until `until_s`."""
     loop = asyncio.get_running_loop()
     began_s, used_s = loop.time(), cpu_s(pid)
-    pending = set(tasks)
+    pending, next_s = set(tasks), began_s + 1.0
     while pending:
-        _, pending = await asyncio.wait(pending, timeout=1.0)
-        if pending and (until_s is None or loop.time() < until_s):
+        _, pending = await asyncio.wait(pending, timeout=max(0.0, next_s - loop.time()))
+        if loop.time() < next_s:
+            continue
+        next_s += 1.0
+        if pending and (until_s is None or loop.time() <= until_s + 0.5):
             phase.rss_mb.append(rss_mb(pid))
             phase.open.append(phase.tally.open)
     phase.cpu_share = (cpu_s(pid) - used_s) / (loop.time() - began_s)
