@@ -85,7 +85,7 @@ def _goals(results: Results) -> Iterator[str]:
     bare = middle["bare uvicorn"]
     yield "32 connections, in turn, the middle of three:"
     yield ""
-    rows = [
+    compared = [
         (
             name,
             f"{middle[name]:,.0f}",
@@ -94,7 +94,7 @@ def _goals(results: Results) -> Iterator[str]:
         )
         for name, turns in results.in_turn.items()
     ]
-    yield from table(("", "requests/s", "CPU µs each", "of its core"), rows)
+    yield from table(("", "requests/s", "CPU µs each", "of its core"), compared)
     if min(load.server_core_used for turns in results.in_turn.values() for load in turns) < FULL_CORE:
         yield "Something else used the measured core during this run: only the CPU times can be compared."
         yield ""
