@@ -50,7 +50,8 @@ CONSTRAINT_WORDS = _words(
     constraint constraints requirement requirements not between before after if"""
 )
 CODE_MARKS = ("```", "{", "()", "</", "def ", "import ")
-MATHS_MARKS = ("1", "2", "3", "5", "0", "=", "+", "^", "\\", "$")
+MATHS_MARKS = "12350=+^\\$"
+_MATHS_BYTES = MATHS_MARKS.encode()
 _KNOWN = HARD_WORDS | EASY_WORDS | CONSTRAINT_WORDS
 _SPEAKERS = frozenset({"user", "assistant"})
 _PUNCTUATION = str.maketrans(dict.fromkeys("?!.,:()[]{}\"'`*#<>\n", " "))
@@ -93,10 +94,16 @@ def text_score(text: str, read_chars: int) -> float:
         + CODE * min(1.0, sum(map(text.count, CODE_MARKS)) / 3)
         + CONSTRAINTS * min(1.0, len(known & CONSTRAINT_WORDS) / 4)
         + HARD * min(1.0, len(known & HARD_WORDS) / 3)
-        + MATHS * min(1.0, max(0, sum(map(text.count, MATHS_MARKS)) - 3) / 12)
+        + MATHS * min(1.0, max(0, _count_any(text, _MATHS_BYTES) - 3) / 12)
         + EASY * min(1.0, len(known & EASY_WORDS) / 2)
     )
     return min(1.0, max(0.0, score))
+
+
+def _count_any(text: str, marks: bytes) -> int:
+    """How many of the text's characters are among these ASCII ones: one pass, whatever their number."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    return len(encoded) - len(encoded.translate(None, marks))
 
 
 def _most_demanding(turns: Iterator[tuple[str, str]]) -> float:
