@@ -128,20 +128,27 @@ class Client:
 
     def unwatch(self) -> None:
         """After this the client's leaving no longer cancels anybody."""
+        # What is let go of here would otherwise hold this client in a circle with it.
         self._owner = None
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         if self._limit is not None:
             self._limit.cancel()
+            self._limit = None
         if self._watcher is not None:
             self._watcher.cancel()
+            self._watcher = None
 
     def _start_watching(self) -> None:
         self._watcher = asyncio.get_running_loop().create_task(self._wait_for_leaving())
 
     async def _wait_for_leaving(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        try:
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+        except asyncio.CancelledError:  # by `unwatch`: ended here, it leaves no traceback in a circle
+            return
         self._give_up()
 
     def _give_up(self) -> None:

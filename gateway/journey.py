@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from gateway.call import Call
@@ -10,6 +11,7 @@ from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.ids import ulid
 from gateway.tenants import Caller
+from metering.days import utc_day
 from metering.event import Event
 from metering.outcome import Outcome
 from router.decision import Candidate, Decision
@@ -23,6 +25,8 @@ class Journey:
     request_id: str
     started_s: float
     started_us: int
+    day: date
+    """UTC, for prices."""
     caller: Caller | None = None
     call: Call | None = None
     decision: Decision | None = None
@@ -44,7 +48,8 @@ class Journey:
     def begin(cls, clock: Clock, api_name: str) -> Journey:
         wall_ns = clock.wall_ns()
         made = ulid(wall_ns)
-        return cls(clock, api_name, made, "req_" + made, clock.monotonic(), wall_ns // 1000)
+        at_us = wall_ns // 1000
+        return cls(clock, api_name, made, "req_" + made, clock.monotonic(), at_us, utc_day(at_us))
 
     def now_us(self) -> int:
         """UTC microseconds, advancing with the monotonic clock from the request's start."""

@@ -143,9 +143,11 @@ class Metrics(Collector):
         if usage is not None and event.outcome is not Outcome.CACHED:
             add = self._tokens.add
             add((tenant, model, "input_uncached"), usage.input_uncached)
-            add((tenant, model, "cache_read"), usage.cache_read)
-            add((tenant, model, "cache_write"), usage.cache_write)
             add((tenant, model, "output"), usage.output)
+            if usage.cache_read:
+                add((tenant, model, "cache_read"), usage.cache_read)
+            if usage.cache_write:
+                add((tenant, model, "cache_write"), usage.cache_write)
         if event.cost_nanos is None:
             self._unpriced.add((tenant, model))
         else:

@@ -143,7 +143,7 @@ def _tune_garbage_collection() -> None:
     often finds nothing."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(200_000, 20, 50)
 
 
 async def _announce(runtime: Runtime, listener: socket.socket, on_ready: Callable[[], None]) -> None:

@@ -10,7 +10,6 @@ import orjson
 from gateway.exchange import Exchange, Tried
 from gateway.ids import ulid
 from gateway.services import Services
-from metering.days import utc_day
 from metering.event import Event
 from metering.money import apply_markup
 from metering.outcome import Outcome
@@ -38,7 +37,7 @@ NOTHING = Money("", 0, 0, None)
 def money_of(tried: Tried, usage: TokenUsage) -> Money:
     """What the attempt costs, and what the same tokens would have cost unrouted."""
     snapshot, candidate = tried.exchange.snapshot, tried.candidate
-    day = utc_day(tried.exchange.journey.started_us)
+    day = tried.exchange.journey.day
     price = snapshot.price(candidate.model, candidate.backend, day)
     if price is None:
         return UNKNOWN
@@ -56,7 +55,7 @@ def baseline_nanos(exchange: Exchange, route: str, model: str, backend: str, usa
     model, backend = snapshot.baseline(route, model, backend)
     if (model, backend) not in snapshot.served:  # a kept answer of a model that the file no longer names
         return None
-    price = snapshot.price(model, backend, utc_day(exchange.journey.started_us))
+    price = snapshot.price(model, backend, exchange.journey.day)
     if price is None:
         return None
     return apply_markup(price.cost_nanos(usage), snapshot.markup(exchange.caller.tenant))

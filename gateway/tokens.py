@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import functools
 import gzip
+import threading
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,9 +47,17 @@ ENCODINGS = {
 }
 
 
-@functools.cache
+_LOADING = threading.Lock()
+
+
 def encoding(name: str) -> tiktoken.Encoding:
-    """Raises KeyError for a name that is not in ENCODINGS."""
+    """Raises KeyError for a name that is not in ENCODINGS. From any thread; loads a vocabulary once."""
+    with _LOADING:
+        return _encoding(name)
+
+
+@functools.cache
+def _encoding(name: str) -> tiktoken.Encoding:
     definition = ENCODINGS[name]
     return tiktoken.Encoding(
         name,

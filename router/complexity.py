@@ -29,8 +29,9 @@ LONG_CONTEXT_TOKENS = 32_000
 """Where the part for length, and the one for context, reach 1."""
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+def _words(text: str) -> frozenset[bytes]:
+    """As bytes: text is folded and split in its encoded form, which is several times faster."""
+    return frozenset(text.encode().split())
 
 
 HARD_WORDS = _words(
@@ -49,12 +50,13 @@ CONSTRAINT_WORDS = _words(
     """must exactly without only ensure except unless least most step steps strictly never always each every
     constraint constraints requirement requirements not between before after if"""
 )
-CODE_MARKS = ("```", "{", "()", "</", "def ", "import ")
-MATHS_MARKS = "12350=+^\\$"
-_MATHS_BYTES = MATHS_MARKS.encode()
+CODE_MARKS = (b"```", b"{", b"()", b"</", b"def ", b"import ")
+MATHS_MARKS = b"12350=+^\\$"
 _KNOWN = HARD_WORDS | EASY_WORDS | CONSTRAINT_WORDS
 _SPEAKERS = frozenset({"user", "assistant"})
-_PUNCTUATION = str.maketrans(dict.fromkeys("?!.,:()[]{}\"'`*#<>\n", " "))
+_BREAKS = b"?!.,:()[]{}\"'`*#<>\n"
+_FOLD = bytes.maketrans(_BREAKS, b" " * len(_BREAKS)).lower()
+"""ASCII letters to lower case, punctuation to blanks; bytes of other scripts stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +89,18 @@ def text_score(text: str, read_chars: int) -> float:
     length = min(1.0, log2(1 + utf8_bytes(text) / 50) / log2(1 + LONGEST_BYTES / 50))
     if len(text) > read_chars:
         text = text[: read_chars * 3 // 4] + "\n" + text[-read_chars // 4 :]
-    words = text.lower().translate(_PUNCTUATION).split()
-    known = _KNOWN.intersection(words)
+    read = text.encode("utf-8", "surrogatepass")
+    known = _KNOWN.intersection(read.translate(_FOLD).split())
+    maths = len(read) - len(read.translate(None, MATHS_MARKS))
     score = (
         LENGTH * length
-        + CODE * min(1.0, sum(map(text.count, CODE_MARKS)) / 3)
+        + CODE * min(1.0, sum(map(read.count, CODE_MARKS)) / 3)
         + CONSTRAINTS * min(1.0, len(known & CONSTRAINT_WORDS) / 4)
         + HARD * min(1.0, len(known & HARD_WORDS) / 3)
-        + MATHS * min(1.0, max(0, _count_any(text, _MATHS_BYTES) - 3) / 12)
+        + MATHS * min(1.0, max(0, maths - 3) / 12)
         + EASY * min(1.0, len(known & EASY_WORDS) / 2)
     )
     return min(1.0, max(0.0, score))
-
-
-def _count_any(text: str, marks: bytes) -> int:
-    """How many of the text's characters are among these ASCII ones: one pass, whatever their number."""
-    encoded = text.encode("utf-8", "surrogatepass")
-    return len(encoded) - len(encoded.translate(None, marks))
 
 
 def _most_demanding(turns: Iterator[tuple[str, str]]) -> float:

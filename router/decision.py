@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 
@@ -98,3 +99,19 @@ class Route:
     rules: tuple[Rule, ...]
     rule_targets: Mapping[str, tuple[Candidate, ...]]
     """Model name -> candidates, for every `use:` of the rules."""
+    orders: tuple[tuple[Candidate, ...], ...] = field(init=False)
+    """Per tier, what to try in which order when it is the one chosen: itself, the dearer ones upwards, the
+    cheaper ones downwards, the fallbacks; each model on each backend once."""
+
+    def __post_init__(self) -> None:
+        orders = tuple(in_order((), self, tier) for tier in range(len(self.tiers)))
+        object.__setattr__(self, "orders", orders)
+
+
+def in_order(first: Iterable[Candidate], route: Route, tier: int) -> tuple[Candidate, ...]:
+    """`first`, then the order around that tier; each model on each backend once, where it comes first."""
+    tiers = (*route.tiers[tier:], *reversed(route.tiers[:tier]))
+    once: dict[tuple[str, str], Candidate] = {}
+    for candidate in (*first, *chain.from_iterable(tiers), *route.fallback):
+        once.setdefault((candidate.model, candidate.backend), candidate)
+    return tuple(once.values())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from router.complexity import complexity
 from router.cost import with_costs
-from router.decision import Candidate, Decision, NoCandidate, Route, RouteRequest
+from router.decision import Candidate, Decision, NoCandidate, Route, RouteRequest, in_order
 from router.fit import Fitting, described, fitting, nothing_fits
 from router.rules import first_match
 
@@ -26,12 +26,12 @@ class PlainRouter:
         if rule is None:
             tier, reason, details = _scored(request, route)
             first, wanted = route.tiers[tier], route.tiers[tier][0].tier
+            ordered = route.orders[tier]
         else:
             reason = wanted = f"rule:{rule.position}"
             details = {"rule": rule.position, "use": rule.use}
             first = route.rule_targets[rule.use]
-            tier = _tier_of(rule.use, route)
-        ordered = _unique([*first, *_nearest_first(route.tiers, tier), *route.fallback])
+            ordered = in_order(first, route, _tier_of(rule.use, route))
         found = fitting(_one_model(ordered, request), request)
         choices = found.fits or found.doubtful
         if not choices:
@@ -89,20 +89,6 @@ def _one_model(candidates: Sequence[Candidate], request: RouteRequest) -> Sequen
     return [c for c in candidates if model in (None, c.model)]
 
 
-def _nearest_first(tiers: Sequence[Sequence[Candidate]], chosen: int) -> Iterable[Candidate]:
-    """The chosen tier, the dearer ones upwards, then the cheaper ones downwards."""
-    for tier in (*tiers[chosen:], *reversed(tiers[:chosen])):
-        yield from tier
-
-
-def _unique(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Each model on each backend once, where it came first."""
-    first: dict[tuple[str, str], Candidate] = {}
-    for candidate in candidates:
-        first.setdefault((candidate.model, candidate.backend), candidate)
-    return list(first.values())
-
-
 def _tier_of(model: str, route: Route) -> int:
     """Where a rule's model stands among the tiers; the dearest where it does not: whoever writes a rule wants
     it followed upwards rather than down."""
@@ -119,5 +105,6 @@ def _decision(
     details: dict[str, Any],
 ) -> Decision:
     details["prompt_tokens"] = request.prompt_tokens
-    details["dropped"] = [described(each) for each in found.dropped if each.candidate not in choices]
+    if found.dropped:
+        details["dropped"] = [described(each) for each in found.dropped if each.candidate not in choices]
     return Decision(name, with_costs(choices, request), reason, details)

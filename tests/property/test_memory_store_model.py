@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -29,7 +27,7 @@ class Store(RuleBasedStateMachine):
 
     @rule(partition=partitions, key=keys, tenant=tenants, body=st.integers(0, 2_000), ttl=st.integers(1, 9))
     def put(self, partition: PartitionKey, key: EntryKey, tenant: str, body: int, ttl: int) -> None:
-        entry = replace(BLANK, tenant=tenant, body=b"x" * body, expires_us=self.now_us + ttl)
+        entry = BLANK._replace(tenant=tenant, body=b"x" * body, expires_us=self.now_us + ttl)
         self.store.put(partition, key, entry)
         self.model = [pair for pair in self.model if pair[0] != (partition, key)]
         if size_bytes(partition, key, entry) <= self.bound:

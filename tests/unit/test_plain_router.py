@@ -294,5 +294,5 @@ def test_the_document_has_the_numbers_of_the_code(shown: str) -> None:
 @pytest.mark.parametrize(
     "words", [complexity.HARD_WORDS, complexity.EASY_WORDS, complexity.CONSTRAINT_WORDS], ids=len
 )
-def test_the_document_names_every_word(words: frozenset[str]) -> None:
-    assert words <= set(DOCUMENT.split())
+def test_the_document_names_every_word(words: frozenset[bytes]) -> None:
+    assert words <= set(DOCUMENT.encode().split())
