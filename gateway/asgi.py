@@ -16,8 +16,7 @@ Send = Callable[[Message], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 WATCH_AFTER_S = 0.02
-"""A call shorter than this is over before an abort could save anything: only longer ones pay for a task
-that waits for the client to leave."""
+"""A call shorter than this, or than twice this, is over before an abort could save anything."""
 
 DISCARD_BYTES = 100_000_000
 DISCARD_WITHIN_S = 5.0
@@ -37,7 +36,7 @@ class Client:
         "_owner",
         "_receive",
         "_send",
-        "_timer",
+        "_ward",
         "_watcher",
         "gone",
         "scope",
@@ -52,7 +51,7 @@ class Client:
         self._receive = receive
         self._send = send
         self._owner: asyncio.Task[Any] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._ward: Ward | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
 
@@ -116,10 +115,11 @@ class Client:
     async def finish(self, piece: bytes = b"") -> None:
         await self._send({"type": "http.response.body", "body": piece})
 
-    def watch(self) -> None:
+    def watch(self, ward: Ward) -> None:
         """From now on, the client's leaving sets `gone` and cancels the calling task."""
         self._owner = asyncio.current_task()
-        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start_watching)
+        self._ward = ward
+        ward.enter(self)
 
     def limit(self, seconds: float) -> None:
         """A client that has not taken its answer by then is treated as gone: one that stops reading would
@@ -130,9 +130,9 @@ class Client:
         """After this the client's leaving no longer cancels anybody."""
         # What is let go of here would otherwise hold this client in a circle with it.
         self._owner = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._ward is not None:
+            self._ward.leave(self)
+            self._ward = None
         if self._limit is not None:
             self._limit.cancel()
             self._limit = None
@@ -140,7 +140,8 @@ class Client:
             self._watcher.cancel()
             self._watcher = None
 
-    def _start_watching(self) -> None:
+    def start_watching(self) -> None:
+        """For the ward: the request takes long enough for its client to be waited for."""
         self._watcher = asyncio.get_running_loop().create_task(self._wait_for_leaving())
 
     async def _wait_for_leaving(self) -> None:
@@ -155,6 +156,33 @@ class Client:
         if self._owner is not None:
             self.gone = True
             self._owner.cancel()
+
+
+class Ward:
+    """Requests that have just begun. Those still under way after a moment have their clients watched; the
+    others, which are most, never pay for a timer and a task of their own."""
+
+    def __init__(self) -> None:
+        self._young: set[Client] = set()
+        self._old: set[Client] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def enter(self, client: Client) -> None:
+        self._young.add(client)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._turn)
+
+    def leave(self, client: Client) -> None:
+        self._young.discard(client)
+        self._old.discard(client)
+
+    def _turn(self) -> None:
+        """Who was here at the last turn has been here for a whole one, and at most two."""
+        for client in self._old:
+            client.start_watching()
+        self._old, self._young = self._young, set()
+        again = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._turn) if self._old else None
+        self._timer = again
 
 
 def _within(body: bytes, limit_bytes: int) -> bytes:

@@ -72,7 +72,7 @@ async def _travel(services: Services, client: Client, resource: Resource, journe
     call = journey.call = await _parse(snapshot, client, resource, journey)
     _allow(snapshot, caller, call)
     exchange = Exchange(services, client, snapshot, caller, call, journey)
-    client.watch()
+    client.watch(services.ward)
     asked = _asked(exchange)
     place = place_of(exchange, _ruled(snapshot, asked, call.model))
     if (entry := lookup(exchange, place)) is not None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cache.memory import MemoryStore
-from gateway.asgi import Scope
+from gateway.asgi import Scope, Ward
 from gateway.backends.fleet import Fleet
 from gateway.clock import Clock, SystemClock
 from gateway.config import LOOPBACK_HOSTS, GatewaySettings
@@ -76,6 +76,7 @@ class Runtime:
             metrics=Metrics(),
             log=self.log,
             background=Background(),
+            ward=Ward(),
             not_ready=self.not_ready,
             may_scrape=self.may_scrape,
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cache.base import AnswerStore
-from gateway.asgi import Scope
+from gateway.asgi import Scope, Ward
 from gateway.backends.fleet import Fleet
 from gateway.clock import Clock
 from gateway.counting import TokenCounter
@@ -75,6 +75,7 @@ class Services:
     metrics: Metrics
     log: RequestLog
     background: Background
+    ward: Ward
     not_ready: Callable[[], list[str]]
     """Why no new request should come here now; empty when they may."""
     may_scrape: Callable[[Scope, bytes | None], bool]
