@@ -1,7 +1,7 @@
-"""Fewer, larger writes: what is written in one turn of the event loop goes out together.
+"""Fewer, larger writes: an answer's head waits for the body that follows it.
 
-uvicorn writes an answer's head and its body one after the other. On a loaded machine each write is a system
-call and, on the other side, a wake-up: together they cost as much as routing the request.
+uvicorn writes the two one after the other. On a loaded machine each write is a system call and, on the other
+side, a wake-up: together they cost as much as routing the request.
 """
 
 from __future__ import annotations
@@ -13,32 +13,36 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class CorkedTransport:
-    """Stands before a transport. Writes wait for the end of the turn; everything else goes through."""
+    """Stands before a transport. A head waits for the next write, or for the end of the event loop's turn;
+    everything else goes through at once."""
 
-    __slots__ = ("_loop", "_pieces", "_transport", "get_extra_info", "is_closing", "resume_reading")
+    __slots__ = ("_head", "_loop", "_transport", "get_extra_info", "is_closing", "resume_reading")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
-        self._pieces: list[bytes] = []
+        self._head = b""
         self.is_closing = transport.is_closing
         self.get_extra_info = transport.get_extra_info
         self.resume_reading = transport.resume_reading
 
     def write(self, data: bytes) -> None:
-        if not self._pieces:
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 "):
+            self._head = data
             self._loop.call_soon(self._flush)
-        self._pieces.append(data)
+            return
+        self._transport.write(data)
 
     def close(self) -> None:
         self._flush()
         self._transport.close()
 
     def _flush(self) -> None:
-        pieces = self._pieces
-        if pieces:
-            self._transport.write(b"".join(pieces) if len(pieces) > 1 else pieces[0])
-            pieces.clear()
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

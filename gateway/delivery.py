@@ -103,13 +103,14 @@ class Delivery:
             cost_nanos = None
         else:
             cost_nanos = settle(self._tried, Outcome.COMPLETED, usage=usage).cost_nanos
-        if self._place is not None:
-            keep(self._tried, self._place, body, payload, usage)
-        self._log_text(lambda: "".join(_texts(payload)))
         journey.status = self._tried.status
         await self._client.answer(
             self._tried.status, answer_headers(journey, stream=False, cost_nanos=cost_nanos), body
         )
+        # The client has its answer; what follows is for the next one.
+        if self._place is not None:
+            keep(self._tried, self._place, body, payload, usage)
+        self._log_text(lambda: "".join(_texts(payload)))
 
     async def stream(self, reply: Reply) -> None:
         relay = StreamRelay(self._call.api, hide_usage=not self._call.wants_usage, cost_usd=self._cost_usd)
