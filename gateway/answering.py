@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import orjson
+import json
 
 from gateway.asgi import Header
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.ids import ulid
 from gateway.journey import Journey
-from router.decision import Candidate, Decision
+from router.decision import Decision
 
 JSON = (b"content-type", b"application/json")
 EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
@@ -19,37 +19,35 @@ _STREAM_HEADERS: tuple[Header, ...] = (EVENT_STREAM, (b"cache-control", b"no-cac
 def answer_headers(journey: Journey, *, stream: bool, cost_nanos: int | None = None) -> list[Header]:
     """For an inference answer. `cost_nanos` only where it is known before the answer goes out."""
     headers: list[Header] = [*_STREAM_HEADERS] if stream else [JSON]
-    served, decision = journey.served, journey.decision
     headers.append((b"x-request-id", journey.request_id.encode()))
-    headers.append((b"x-weir-cache", journey.cache_status.encode()))
-    headers.append((b"x-weir-overhead-ms", b"%.3f" % (journey.overhead_s() * 1000)))
-    if served is not None and decision is not None:
-        headers.append((b"x-weir-model", served.model.encode()))
-        headers.append((b"x-weir-backend", served.backend.encode()))
-        headers.append((b"x-weir-route", _route(journey, served, decision)))
-        if journey.call is not None and journey.call.explain:
-            headers.append((b"x-weir-explain", explanation(journey)))
+    headers += _road_headers(journey)
+    if journey.call is not None and journey.call.explain and journey.decision is not None:
+        headers.append((b"x-weir-explain", explanation(journey.decision)))
     if cost_nanos is not None and not stream:
         headers.append((b"x-weir-cost-usd", usd(cost_nanos)))
     return headers
 
 
 def error_headers(journey: Journey, error: GatewayError) -> list[Header]:
+    """For an error, as far as its request came."""
     headers: list[Header] = [JSON, (b"x-request-id", journey.request_id.encode()), *error.headers]
-    if journey.call is not None:
-        headers.append((b"x-weir-cache", journey.cache_status.encode()))
-        headers.append((b"x-weir-overhead-ms", b"%.3f" % (journey.overhead_s() * 1000)))
+    return headers + _road_headers(journey) if journey.call is not None else headers
+
+
+def _road_headers(journey: Journey) -> list[Header]:
+    """What the cache, the router and the gateway itself had to do with it. The route reads
+    `small; score:0.31<0.50`, with `; stand-in` where one served."""
+    headers: list[Header] = [
+        (b"x-weir-cache", journey.cache_status.encode()),
+        (b"x-weir-overhead-ms", b"%.3f" % (journey.overhead_s() * 1000)),
+    ]
     served, decision = journey.served, journey.decision
     if served is not None and decision is not None:
+        stand_in = "; stand-in" if journey.stand_in else ""
         headers.append((b"x-weir-model", served.model.encode()))
         headers.append((b"x-weir-backend", served.backend.encode()))
-        headers.append((b"x-weir-route", _route(journey, served, decision)))
+        headers.append((b"x-weir-route", f"{served.tier}; {decision.reason}{stand_in}".encode()))
     return headers
-
-
-def _route(journey: Journey, served: Candidate, decision: Decision) -> bytes:
-    """`small; score:0.31<0.50`, with `; stand-in` where one served."""
-    return f"{served.tier}; {decision.reason}{'; stand-in' if journey.stand_in else ''}".encode()
 
 
 def json_headers(clock: Clock) -> list[Header]:
@@ -62,10 +60,8 @@ def request_id_header(clock: Clock) -> Header:
     return b"x-request-id", b"req_" + ulid(clock.wall_ns()).encode()
 
 
-def explanation(journey: Journey) -> bytes:
-    """The whole decision as one line of JSON, safe in a header."""
-    decision = journey.decision
-    assert decision is not None
+def explanation(decision: Decision) -> bytes:
+    """The whole decision as one line of JSON, in ASCII: safe in a header whatever a name holds."""
     choices = [
         {
             "model": choice.candidate.model,
@@ -81,7 +77,7 @@ def explanation(journey: Journey) -> bytes:
         "choices": choices,
         "details": dict(decision.details),
     }
-    return orjson.dumps(whole, default=str).decode().encode("ascii", "backslashreplace")
+    return json.dumps(whole, default=str).encode("ascii")
 
 
 def usd(nanos: int) -> bytes:
