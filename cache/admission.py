@@ -6,7 +6,7 @@ Sampled answers are kept like any other: a client that wants another draw says `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 CHAT = "chat.completions"
@@ -63,16 +63,19 @@ def _chat_reason(fields: Mapping[str, Any]) -> str | None:
         return "audio"
     if fields.get("web_search_options") is not None:
         return "web search"
-    if any(_points_elsewhere(part) for part in _parts(fields)):
-        return "linked content"
+    for part in _parts(fields):
+        if _points_elsewhere(part):
+            return "linked content"
     return None
 
 
-def _parts(fields: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _parts(fields: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    parts: list[Mapping[str, Any]] = []
     for message in fields.get("messages") or ():
         content = message.get("content") if isinstance(message, dict) else None
-        if isinstance(content, list):
-            yield from (part for part in content if isinstance(part, dict))
+        if type(content) is list:
+            parts.extend(part for part in content if isinstance(part, dict))
+    return parts
 
 
 def _points_elsewhere(part: Mapping[str, Any]) -> bool:

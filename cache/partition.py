@@ -24,7 +24,7 @@ CHAT = "chat.completions"
 LAST_WORDS = {"completions": "prompt", "embeddings": "input"}
 """Where an API other than chat keeps what was said last."""
 
-NOT_PART_OF_THE_ANSWER = ("model", "stream", "stream_options", "user", "metadata")
+NOT_PART_OF_THE_ANSWER = frozenset({"model", "stream", "stream_options", "user", "metadata"})
 """Fields that leave the answer as it is: how it is delivered, and labels. `model` counts too, but by the name
 that the caller gives. Every other field counts, known or not."""
 
@@ -51,9 +51,7 @@ def request_keys(
     """
     if not MIN_SECRET_BYTES <= len(secret) <= MAX_SECRET_BYTES:
         raise ValueError(f"a secret of {len(secret)} bytes; BLAKE2b wants 16 to 64 here")
-    rest = dict(fields)
-    for name in NOT_PART_OF_THE_ANSWER:
-        rest.pop(name, None)
+    rest = {name: value for name, value in fields.items() if name not in NOT_PART_OF_THE_ANSWER}
     last, place = _take_last_words(rest, api)
     who = (scope.tenant, scope.project, scope.key)
     partition = _hash(secret, _PARTITION, _canonical((*who, api, model_or_route, place, rest)))

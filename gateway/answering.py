@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from gateway.asgi import Header
 from gateway.clock import Clock
 from gateway.errors import GatewayError
+from gateway.front.wire import Header
 from gateway.ids import ulid
 from gateway.journey import Journey
 from router.decision import Decision

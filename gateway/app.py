@@ -1,4 +1,4 @@
-"""The ASGI application: one table of routes, and the exchange's last resort."""
+"""The application: one table of routes, and the exchange's last resort."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from gateway.api import health, models
 from gateway.api.chat import CHAT
 from gateway.api.completions import COMPLETIONS
 from gateway.api.embeddings import EMBEDDINGS
-from gateway.asgi import Client, Receive, Scope, Send
 from gateway.errors import GatewayError, NotFound, WrongMethod
+from gateway.front import asgi
+from gateway.front.asgi import AsgiApp
+from gateway.front.client import Client
 from gateway.pipeline import infer
 from gateway.services import Services
 from gateway.version import __version__
 
 Handler = Callable[[Services, Client], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MANAGEMENT = ("/admin", "/docs", "/openapi.json")
 _NOTHING: Mapping[str, Handler] = {}
@@ -42,7 +43,7 @@ def routes() -> dict[str, dict[str, Handler]]:
 
 
 class App:
-    """Bare ASGI: the hot path pays for no framework. `management` is asked for on its first use, since the
+    """No framework on the hot path. `management` is asked for on its first use, since the
     framework behind it costs a second of start-up."""
 
     def __init__(self, services: Services, management: Callable[[], AsgiApp]) -> None:
@@ -51,27 +52,23 @@ class App:
         self._make_management = management
         self._management: AsgiApp | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            raise ValueError(f"Weir speaks HTTP only, not {scope['type']}")
-        path: str = scope["path"]
-        method: str = scope["method"]
+    async def __call__(self, client: Client) -> None:
+        path, method = client.path, client.method
         handler = self._routes.get(path, _NOTHING).get(method)
         if handler is None:
             if path.startswith(MANAGEMENT):
-                return await self._managed(scope, receive, send)
+                return await self._managed(client)
             handler = _elsewhere(self._routes.get(path), path, method)
-        client = Client(scope, receive, send)
         try:
             await handler(self._services, client)
         except GatewayError as error:  # inference answers its own; this is for everything else
             headers = [*json_headers(self._services.clock), *error.headers]
-            await client.answer(error.http_status, headers, error.body())
+            client.answer(error.http_status, headers, error.body())
 
-    async def _managed(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _managed(self, client: Client) -> None:
         if self._management is None:
             self._management = self._make_management()
-        await self._management(scope, receive, send)
+        await asgi.serve(self._management, client)
 
 
 def _elsewhere(methods: Mapping[str, Handler] | None, path: str, method: str) -> Handler:
@@ -106,4 +103,4 @@ def _model_name(path: str) -> str | None:
 
 async def _welcome(services: Services, client: Client) -> None:
     body = {"name": "weir", "version": __version__, "openai_base_url": "/v1", "management": "/docs"}
-    await client.answer(200, json_headers(services.clock), orjson.dumps(body))
+    client.answer(200, json_headers(services.clock), orjson.dumps(body))

@@ -104,7 +104,7 @@ class Delivery:
         else:
             cost_nanos = settle(self._tried, Outcome.COMPLETED, usage=usage).cost_nanos
         journey.status = self._tried.status
-        await self._client.answer(
+        self._client.answer(
             self._tried.status, answer_headers(journey, stream=False, cost_nanos=cost_nanos), body
         )
         # The client has its answer; what follows is for the next one.
@@ -125,7 +125,7 @@ class Delivery:
             await self._broken_stream(relay, failure)
         else:
             self._stream_ended(relay)
-            await self._client.finish()
+            self._client.finish()
 
     async def _first_events(self, reply: Reply, relay: StreamRelay) -> bytes:
         """Until something can be shown, nothing is: a stream that fails here may still be retried."""
@@ -151,7 +151,7 @@ class Delivery:
         client, journey, monotonic = self._client, self._journey, self._services.clock.monotonic
         journey.status = self._tried.status
         client.limit(self._tried.target.timeouts.total_s)
-        await client.start(self._tried.status, answer_headers(journey, stream=True))
+        client.start(self._tried.status, answer_headers(journey, stream=True))
         if first:
             await client.send(first)
         feed, next_chunk, send = relay.feed, reply.chunk, client.send
@@ -227,7 +227,7 @@ class Delivery:
             settle_later(self._tried, outcome, error=code, output=relay.fold.text)
         kind = UpstreamTimeout if timeout else UpstreamError
         where = self._tried.target.backend
-        await self._client.finish(
+        self._client.finish(
             error_event(kind(f"The answer of the backend {where} broke off ({code}).", code=code))
         )
 

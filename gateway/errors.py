@@ -3,6 +3,7 @@
     GatewayError
     ├── BadRequest              400  the client's JSON, a field, a value
     │   ├── BodyTooLarge        413
+    │   ├── HeadTooLarge        431
     │   ├── WrongContentType    415
     │   └── NothingFits         400  no candidate has the capability or the context window
     ├── Unauthorized            401  no key, unknown key, expired or revoked key
@@ -61,6 +62,10 @@ class BadRequest(GatewayError):
 
 class BodyTooLarge(BadRequest):
     status, code = 413, "body_too_large"
+
+
+class HeadTooLarge(BadRequest):
+    status, code = 431, "head_too_large"
 
 
 class WrongContentType(BadRequest):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.asgi import Client
 from gateway.backends.target import Target
 from gateway.call import Api, Call
+from gateway.front.client import Client
 from gateway.journey import Journey
 from gateway.services import Services
 from gateway.snapshot import Served, Snapshot

@@ -101,10 +101,10 @@ async def serve_kept(exchange: Exchange, entry: Entry) -> None:
     hit_id = (b"x-weir-cache-id", entry.id.encode())
     if call.stream:
         body = replay(call.api, orjson.loads(entry.body), wants_usage=call.wants_usage)
-        await client.start(200, [*answer_headers(journey, stream=True), hit_id])
-        await client.finish(body)
+        client.start(200, [*answer_headers(journey, stream=True), hit_id])
+        client.finish(body)
     else:
-        await client.answer(200, [*answer_headers(journey, stream=False, cost_nanos=0), hit_id], entry.body)
+        client.answer(200, [*answer_headers(journey, stream=False, cost_nanos=0), hit_id], entry.body)
 
 
 def _hit(exchange: Exchange, entry: Entry, candidate: Candidate, route: str) -> Event:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.admin.app import create_admin_app
 from gateway.admin.services import AdminServices, AuditRecord, ConfigInForce
-from gateway.app import AsgiApp
+from gateway.front.asgi import AsgiApp
 from gateway.keydirectory import KeyDirectory
 from gateway.runtime import Runtime
 from metering.event import Event

@@ -13,13 +13,13 @@ import traceback
 
 from gateway.answering import error_headers
 from gateway.api.read import Resource, check_content_type, read_call
-from gateway.asgi import Client, ClientLeft
 from gateway.attempt import Attempt
 from gateway.attempts import AttemptBudget, Verdict, backoff_s
 from gateway.backends.target import Target
 from gateway.call import Call
 from gateway.errors import Forbidden, GatewayError, NotFound, NothingFits, Unavailable
 from gateway.exchange import Exchange, Tried
+from gateway.front.client import Client, ClientLeft
 from gateway.journey import Journey
 from gateway.keeping import Place, lookup, place_of, serve_kept
 from gateway.metrics import OTHER
@@ -29,7 +29,7 @@ from gateway.tenants import Caller
 from gateway.upstream_errors import AttemptFailed
 from metering.outcome import Outcome
 from router.decision import Candidate, Decision, NoCandidate, RouteRequest
-from router.features import estimate_prompt_tokens, needs
+from router.features import outline
 from router.plain import direct
 from router.rules import first_match
 
@@ -52,7 +52,7 @@ async def infer(services: Services, client: Client, resource: Resource) -> None:
     except GatewayError as error:
         journey.refused(error)
         client.unwatch()
-        await client.answer(error.http_status, error_headers(journey, error), error.body())
+        client.answer(error.http_status, error_headers(journey, error), error.body())
     except (asyncio.CancelledError, ClientLeft):
         _left(client, journey)
         if not client.gone:
@@ -72,7 +72,7 @@ async def _travel(services: Services, client: Client, resource: Resource, journe
     call = journey.call = await _parse(snapshot, client, resource, journey)
     _allow(snapshot, caller, call)
     exchange = Exchange(services, client, snapshot, caller, call, journey)
-    client.watch(services.ward)
+    client.watch()
     asked = _asked(exchange)
     place = place_of(exchange, _ruled(snapshot, asked, call.model))
     if (entry := lookup(exchange, place)) is not None:
@@ -137,14 +137,16 @@ def _allow(snapshot: Snapshot, caller: Caller, call: Call) -> None:
 def _asked(exchange: Exchange) -> RouteRequest:
     """The request as the router sees it."""
     call, caller = exchange.call, exchange.caller
+    prompt_tokens, needs, _ = outline(call.fields, call.api_name)
     return RouteRequest(
-        api=call.api_name,
-        fields=call.fields,
-        prompt_tokens=estimate_prompt_tokens(call.fields, call.api_name),
-        needs=needs(call.fields, call.api_name),
-        tenant=caller.tenant,
-        project=caller.project,
-        tags=dict(call.tags),
+        call.api_name,
+        call.fields,
+        prompt_tokens,
+        needs,
+        caller.tenant,
+        caller.project,
+        dict(call.tags),
+        call.explain,
     )
 
 
@@ -241,7 +243,7 @@ async def _defect(client: Client, journey: Journey) -> None:
     journey.refused(error)
     client.unwatch()
     if not client.started:
-        await client.answer(error.http_status, error_headers(journey, error), error.body())
+        client.answer(error.http_status, error_headers(journey, error), error.body())
 
 
 def _report(services: Services, journey: Journey) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
@@ -69,7 +70,8 @@ class RequestLog:
 
 
 def _json(line: Mapping[str, Any]) -> bytes:
-    return orjson.dumps({"time": _time(line["at_us"]), **line}, option=orjson.OPT_APPEND_NEWLINE)
+    rest = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+    return b'{"time":"%b",%b' % (_time(line["at_us"]).encode(), rest[1:])
 
 
 def _text(line: Mapping[str, Any]) -> bytes:
@@ -78,4 +80,10 @@ def _text(line: Mapping[str, Any]) -> bytes:
 
 
 def _time(at_us: int) -> str:
-    return datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="milliseconds")
+    second, rest_us = divmod(at_us, 1_000_000)
+    return f"{_second(second)}.{rest_us // 1000:03d}+00:00"
+
+
+@lru_cache(maxsize=256)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

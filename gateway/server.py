@@ -13,16 +13,16 @@ from pathlib import Path
 
 import uvicorn
 
-from gateway.app import App, AsgiApp
+from gateway.app import App
 from gateway.config import ServerSettings
 from gateway.config_file import ConfigError
-from gateway.corked import CorkedProtocol
+from gateway.front.asgi import AsgiApp
+from gateway.front.connection import Front, HttpConnection
 from gateway.runtime import Runtime, read_config
 from metering.catalogue import GenaiCatalogue
 from metering.ledger import LedgerError
 
 BACKLOG = 4096
-KEEP_ALIVE_S = 75
 
 
 def run(
@@ -66,10 +66,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class DrainingServer(uvicorn.Server):
-    """uvicorn, with the first signal meaning: finish what runs, take nothing new."""
+    """uvicorn keeps the sockets and the shutting down; what happens on a connection is `front`'s. The first
+    signal means: finish what runs, take nothing new."""
 
-    def __init__(self, config: uvicorn.Config, runtime: Runtime) -> None:
+    def __init__(self, config: uvicorn.Config, front: Front, runtime: Runtime) -> None:
         super().__init__(config)
+        front.state = self.server_state
+        config.http = lambda **_: HttpConnection(front)  # type: ignore[assignment]  # a maker is as good as a class
         self._runtime = runtime
 
     @contextlib.contextmanager
@@ -103,7 +106,7 @@ class DrainingServer(uvicorn.Server):
 async def _serve(runtime: Runtime, listener: socket.socket, on_ready: Callable[[], None]) -> int:
     settings = runtime.loaded.settings.server
     app = App(runtime.services, lambda: _management(runtime))
-    server = DrainingServer(_uvicorn_config(app, settings), runtime)
+    server = DrainingServer(_uvicorn_config(app, settings), Front(app, runtime.clock), runtime)
     try:
         await runtime.start()
     except ConfigError:
@@ -121,10 +124,10 @@ async def _serve(runtime: Runtime, listener: socket.socket, on_ready: Callable[[
     return 0
 
 
-def _uvicorn_config(app: AsgiApp, settings: ServerSettings) -> uvicorn.Config:
+def _uvicorn_config(app: App, settings: ServerSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=CorkedProtocol,
+        interface="asgi3",
         ws="none",
         lifespan="off",
         loop="none",
@@ -133,7 +136,6 @@ def _uvicorn_config(app: AsgiApp, settings: ServerSettings) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=settings.drain_timeout,  # type: ignore[arg-type]  # a float is as good
     )
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from cache.base import AnswerStore
-from gateway.asgi import Scope, Ward
 from gateway.backends.fleet import Fleet
 from gateway.clock import Clock
 from gateway.counting import TokenCounter
@@ -75,8 +74,7 @@ class Services:
     metrics: Metrics
     log: RequestLog
     background: Background
-    ward: Ward
     not_ready: Callable[[], list[str]]
     """Why no new request should come here now; empty when they may."""
-    may_scrape: Callable[[Scope, bytes | None], bool]
-    """(ASGI scope, authorization) -> may this client read /metrics."""
+    may_scrape: Callable[[str, bytes | None], bool]
+    """(the client's address, authorization) -> may this client read /metrics."""

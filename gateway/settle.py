@@ -36,29 +36,26 @@ NOTHING = Money("", 0, 0, None)
 
 def money_of(tried: Tried, usage: TokenUsage) -> Money:
     """What the attempt costs, and what the same tokens would have cost unrouted."""
-    snapshot, candidate = tried.exchange.snapshot, tried.candidate
-    day = tried.exchange.journey.day
-    price = snapshot.price(candidate.model, candidate.backend, day)
+    exchange, candidate = tried.exchange, tried.candidate
+    price, markup, dearest = exchange.snapshot.tariff(
+        exchange.caller.tenant, tried.decision.route, candidate.model, candidate.backend, exchange.journey.day
+    )
     if price is None:
         return UNKNOWN
     nanos = price.cost_nanos(usage)
-    cost = apply_markup(nanos, snapshot.markup(tried.exchange.caller.tenant))
-    baseline: int | None = cost
-    if route := tried.decision.route:
-        baseline = baseline_nanos(tried.exchange, route, candidate.model, candidate.backend, usage)
+    cost = apply_markup(nanos, markup)
+    if dearest is price:
+        return Money(price.version, nanos, cost, cost)
+    baseline = None if dearest is None else apply_markup(dearest.cost_nanos(usage), markup)
     return Money(price.version, nanos, cost, baseline)
 
 
 def baseline_nanos(exchange: Exchange, route: str, model: str, backend: str, usage: TokenUsage) -> int | None:
     """The same tokens, unrouted and uncached: on the route's dearest tier, or on the model itself."""
-    snapshot = exchange.snapshot
-    model, backend = snapshot.baseline(route, model, backend)
-    if (model, backend) not in snapshot.served:  # a kept answer of a model that the file no longer names
-        return None
-    price = snapshot.price(model, backend, exchange.journey.day)
-    if price is None:
-        return None
-    return apply_markup(price.cost_nanos(usage), snapshot.markup(exchange.caller.tenant))
+    _, markup, dearest = exchange.snapshot.tariff(
+        exchange.caller.tenant, route, model, backend, exchange.journey.day
+    )
+    return None if dearest is None else apply_markup(dearest.cost_nanos(usage), markup)
 
 
 def settle(tried: Tried, outcome: Outcome, *, error: str = "", usage: TokenUsage | None = None) -> Event:

@@ -6,9 +6,10 @@ A request reads one snapshot at its start and keeps it to its end; a reload swap
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from gateway.backends.base import Backend
 from gateway.backends.registry import backend_for
@@ -16,6 +17,8 @@ from gateway.config import BackendSettings, GatewaySettings, ModelSettings, Rout
 from metering.catalogue import Catalogue
 from metering.prices import ModelPrice, PriceBook, PricedModel, Rate
 from router.decision import Candidate, Route, Rule
+
+MAX_TARIFFS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,16 @@ class Served:
     stand_in: bool
 
 
+class Tariff(NamedTuple):
+    """What one tenant pays for one model on one backend, on one day, by way of one route."""
+
+    price: ModelPrice | None
+    """None where it is unknown."""
+    markup: Decimal
+    baseline: ModelPrice | None
+    """Of the model that would have served without routing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     version: int
@@ -43,6 +56,26 @@ class Snapshot:
     """Public model -> candidates, for clients that name one."""
     routes: Mapping[str, Route]
     prices: PriceBook
+    _tariffs: dict[tuple[str, str, str, str, date], Tariff] = field(default_factory=dict)
+
+    def tariff(self, tenant: str, route: str, model: str, backend: str, day: date) -> Tariff:
+        """Found once, then looked up: a configuration has few of them, and its days age out with it."""
+        key = (tenant, route, model, backend, day)
+        found = self._tariffs.get(key)
+        if found is None:
+            if len(self._tariffs) >= MAX_TARIFFS:
+                self._tariffs.clear()
+            found = self._tariffs[key] = self._tariff(*key)
+        return found
+
+    def _tariff(self, tenant: str, route: str, model: str, backend: str, day: date) -> Tariff:
+        dearest = self.baseline(route, model, backend)
+        known = dearest in self.served  # a kept answer may be of a model that the file no longer names
+        return Tariff(
+            self.price(model, backend, day) if (model, backend) in self.served else None,
+            self.markup(tenant),
+            self.price(*dearest, day) if known else None,
+        )
 
     def price(self, model: str, backend: str, day: date) -> ModelPrice | None:
         served = self.served[model, backend]

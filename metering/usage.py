@@ -17,13 +17,13 @@ class Provenance(StrEnum):
     """Derived from sizes: nobody counted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class TokenUsage:
     """Tokens of one attempt. `input_uncached + cache_read + cache_write` is all input, each token in
     exactly one class; `reasoning` is a subset of `output`.
 
     Raises ValueError if a class is negative or reasoning exceeds output: a usage that does not add up
-    must never reach a price.
+    must never reach a price. Not frozen, only never changed, as Event is.
     """
 
     input_uncached: int = 0
@@ -34,9 +34,9 @@ class TokenUsage:
     provenance: Provenance = Provenance.ESTIMATED
 
     def __post_init__(self) -> None:
-        if min(self.input_uncached, self.cache_read, self.cache_write, self.output, self.reasoning) < 0:
+        if self.input_uncached < 0 or self.cache_read < 0 or self.cache_write < 0 or self.reasoning < 0:
             raise ValueError(f"negative token count in {self!r}")
-        if self.reasoning > self.output:
+        if self.reasoning > self.output:  # so output is not negative either
             raise ValueError(f"reasoning exceeds output in {self!r}")
 
     @property

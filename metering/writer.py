@@ -43,7 +43,7 @@ class EventWriter:
         self,
         ledger: Ledger,
         *,
-        interval_s: float = 0.05,
+        interval_s: float = 0.1,
         bound: int = 50_000,
         on_state: StateCallback = log_state,
         on_rejected: RejectedCallback = log_rejected,

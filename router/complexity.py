@@ -6,9 +6,8 @@ It reads words and marks, not meaning. `docs/routing.md` says what that is worth
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
 from math import log2
+from typing import NamedTuple
 
 from router.decision import RouteRequest
 from router.features import last_turns, utf8_bytes
@@ -27,6 +26,8 @@ EARLIER_READ_CHARS = 400
 LONGEST_BYTES = 4_000
 LONG_CONTEXT_TOKENS = 32_000
 """Where the part for length, and the one for context, reach 1."""
+_LONGEST = log2(1 + LONGEST_BYTES / 50)
+_LONG_CONTEXT = log2(1 + LONG_CONTEXT_TOKENS / 1_000)
 
 
 def _words(text: str) -> frozenset[bytes]:
@@ -59,8 +60,7 @@ _FOLD = bytes.maketrans(_BREAKS, b" " * len(_BREAKS)).lower()
 """ASCII letters to lower case, punctuation to blanks; bytes of other scripts stay as they are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Complexity:
+class Complexity(NamedTuple):
     score: float
     """0 to 1, to two decimals, so that what is shown is what was compared."""
     last_turn: float
@@ -74,46 +74,51 @@ class Complexity:
 def complexity(request: RouteRequest) -> Complexity:
     """Of the whole conversation: the last user turn, or what it leans on, plus the request's own demands."""
     turns = last_turns(request.fields, request.api)
-    text = next((text for role, text in turns if role == "user"), "")
+    text = ""
+    for role, said in turns:
+        if role == "user":
+            text = said
+            break
     last = text_score(text, READ_CHARS)
     weight = 1.0 if utf8_bytes(text) < SHORT_REPLY_BYTES else EARLIER_WEIGHT
-    earlier = weight * _most_demanding(turns) if last < weight else 0.0
+    earlier = weight * _most_demanding(turns) if last < weight and _has_earlier(request) else 0.0
     added = _request_score(request)
-    return Complexity(
-        round(min(1.0, max(last, earlier) + added), 2), round(last, 3), round(earlier, 3), round(added, 3)
-    )
+    return Complexity(round(min(1.0, max(last, earlier) + added), 2), last, earlier, added)
+
+
+def _has_earlier(request: RouteRequest) -> bool:
+    return len(request.fields.get("messages") or ()) > 1
 
 
 def text_score(text: str, read_chars: int) -> float:
     """0 to 1 for one text."""
-    length = min(1.0, log2(1 + utf8_bytes(text) / 50) / log2(1 + LONGEST_BYTES / 50))
+    score = LENGTH * min(1.0, log2(1 + utf8_bytes(text) / 50) / _LONGEST)
     if len(text) > read_chars:
         text = text[: read_chars * 3 // 4] + "\n" + text[-read_chars // 4 :]
     read = text.encode("utf-8", "surrogatepass")
-    known = _KNOWN.intersection(read.translate(_FOLD).split())
-    maths = len(read) - len(read.translate(None, MATHS_MARKS))
-    score = (
-        LENGTH * length
-        + CODE * min(1.0, sum(map(read.count, CODE_MARKS)) / 3)
-        + CONSTRAINTS * min(1.0, len(known & CONSTRAINT_WORDS) / 4)
-        + HARD * min(1.0, len(known & HARD_WORDS) / 3)
-        + MATHS * min(1.0, max(0, maths - 3) / 12)
-        + EASY * min(1.0, len(known & EASY_WORDS) / 2)
-    )
+    if marks := sum(map(read.count, CODE_MARKS)):
+        score += CODE * min(1.0, marks / 3)
+    if known := _KNOWN.intersection(read.translate(_FOLD).split()):
+        score += CONSTRAINTS * min(1.0, len(known & CONSTRAINT_WORDS) / 4)
+        score += HARD * min(1.0, len(known & HARD_WORDS) / 3)
+        score += EASY * min(1.0, len(known & EASY_WORDS) / 2)
+    maths = len(read) - len(read.translate(None, MATHS_MARKS)) - 3
+    if maths > 0:
+        score += MATHS * min(1.0, maths / 12)
     return min(1.0, max(0.0, score))
 
 
 def _most_demanding(turns: Iterator[tuple[str, str]]) -> float:
     """The highest score of the latest turns that say something. Assistant turns count as well: a short reply
     approves what they proposed."""
-    said = (text for role, text in turns if role in _SPEAKERS and utf8_bytes(text) >= SHORT_REPLY_BYTES)
-    return max((text_score(text, EARLIER_READ_CHARS) for text in islice(said, EARLIER_TURNS)), default=0.0)
+    said = [text for role, text in turns if role in _SPEAKERS and utf8_bytes(text) >= SHORT_REPLY_BYTES]
+    return max([text_score(text, EARLIER_READ_CHARS) for text in said[:EARLIER_TURNS]], default=0.0)
 
 
 def _request_score(request: RouteRequest) -> float:
-    context = min(1.0, log2(1 + request.prompt_tokens / 1_000) / log2(1 + LONG_CONTEXT_TOKENS / 1_000))
-    return (
-        LONG_CONTEXT * context
-        + (TOOLS if "tools" in request.needs else 0.0)
-        + (FORMAT if "json_schema" in request.needs else 0.0)
-    )
+    added = LONG_CONTEXT * min(1.0, log2(1 + request.prompt_tokens / 1_000) / _LONG_CONTEXT)
+    if len(request.needs) > 1:  # more than its API
+        added += (TOOLS if "tools" in request.needs else 0.0) + (
+            FORMAT if "json_schema" in request.needs else 0.0
+        )
+    return added

@@ -13,11 +13,8 @@ DEFAULT_OUTPUT_TOKENS = 256
 
 def with_costs(candidates: Iterable[Candidate], request: RouteRequest) -> tuple[Choice, ...]:
     """In the same order. The cost is None where a price is unknown."""
-    output_tokens = expected_output_tokens(request)
-    return tuple(
-        Choice(candidate, expected_nanos(candidate, request.prompt_tokens, output_tokens))
-        for candidate in candidates
-    )
+    output_tokens, prompt_tokens = expected_output_tokens(request), request.prompt_tokens
+    return tuple([Choice(each, expected_nanos(each, prompt_tokens, output_tokens)) for each in candidates])
 
 
 def expected_output_tokens(request: RouteRequest) -> int:

@@ -35,6 +35,8 @@ class RouteRequest(NamedTuple):
     tenant: str
     project: str
     tags: Mapping[str, str]
+    explain: bool = True
+    """Whether anybody will read the decision's details."""
 
 
 class Choice(NamedTuple):
@@ -53,7 +55,8 @@ class Decision(NamedTuple):
     reason: str
     """Why the first choice is first: short, stable, fit for a header (`rule:2`, `score:0.31<0.50`)."""
     details: Mapping[str, Any]
-    """For `x-weir-route: explain`: the score's parts, the threshold, what was dropped and why."""
+    """For `x-weir-route: explain`: the score's parts, the threshold, what was dropped and why. Empty where
+    nobody asked."""
 
 
 class NoCandidate(Exception):

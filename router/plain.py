@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from router.complexity import complexity
+from router.complexity import Complexity, complexity
 from router.cost import with_costs
 from router.decision import Candidate, Decision, NoCandidate, Route, RouteRequest, in_order
 from router.fit import Fitting, described, fitting, nothing_fits
@@ -68,16 +68,20 @@ def _scored(request: RouteRequest, route: Route) -> tuple[int, str, dict[str, An
     found = complexity(request)
     threshold = THRESHOLDS[route.policy]
     sign = "<" if found.score < threshold else ">="
-    details = {
+    tier = band(found.score, threshold, len(route.tiers))
+    reason = f"score:{found.score:.2f}{sign}{threshold:.2f}"
+    return tier, reason, _score_details(found, route.policy, threshold) if request.explain else {}
+
+
+def _score_details(found: Complexity, policy: str, threshold: float) -> dict[str, Any]:
+    return {
         "score": found.score,
-        "last_turn": found.last_turn,
-        "earlier": found.earlier,
-        "request": found.request,
-        "policy": route.policy,
+        "last_turn": round(found.last_turn, 3),
+        "earlier": round(found.earlier, 3),
+        "request": round(found.request, 3),
+        "policy": policy,
         "threshold": threshold,
     }
-    tier = band(found.score, threshold, len(route.tiers))
-    return tier, f"score:{found.score:.2f}{sign}{threshold:.2f}", details
 
 
 def _one_model(candidates: Sequence[Candidate], request: RouteRequest) -> Sequence[Candidate]:
@@ -104,7 +108,8 @@ def _decision(
     reason: str,
     details: dict[str, Any],
 ) -> Decision:
-    details["prompt_tokens"] = request.prompt_tokens
-    if found.dropped:
+    if request.explain:
+        details["prompt_tokens"] = request.prompt_tokens
+    if request.explain and found.dropped:
         details["dropped"] = [described(each) for each in found.dropped if each.candidate not in choices]
     return Decision(name, with_costs(choices, request), reason, details)

@@ -1,7 +1,7 @@
 """What each stage of the road costs, called by itself in a loop: microseconds, no sockets.
 
-The last rows are the whole road from the parsed HTTP request to the last byte handed to the server, with an
-upstream that answers at once: what remains of a request's cost is the server, the transport and the kernel.
+The last rows are the whole road from the parsed HTTP request to the last byte handed to the connection, with
+an upstream that answers at once: what remains of a request's cost is parsing HTTP, the transport, the kernel.
 Processor time is counted, not time, so that a busy machine does not show.
 """
 
@@ -26,10 +26,10 @@ from gateway.answering import answer_headers
 from gateway.api.chat import CHAT
 from gateway.api.read import read_call
 from gateway.app import App
-from gateway.asgi import Client
 from gateway.call import Api, Call
 from gateway.config_file import load
 from gateway.exchange import Exchange, Tried
+from gateway.front.client import Client
 from gateway.journey import Journey
 from gateway.rewrite import upstream_body
 from gateway.runtime import Runtime
@@ -39,7 +39,8 @@ from gateway.streams import StreamRelay
 from gateway.transport.base import Header, Origin, Timeouts, TransportStats
 from metering.outcome import Outcome
 from router.decision import RouteRequest
-from router.features import estimate_prompt_tokens, needs
+from router.features import outline
+from tests.fakes.link import FakeLink, client_with
 
 LOOPS = 2000
 AUTHORIZATION = f"Bearer {KEY}".encode()
@@ -122,21 +123,17 @@ async def _measure(folder: Path) -> dict[str, float]:
         os.close(log_fd)
 
 
-def _scope(body: bytes) -> dict[str, Any]:
-    headers = [
+def _headers(body: bytes) -> list[Header]:
+    return [
         (b"host", b"127.0.0.1"),
         (b"authorization", AUTHORIZATION),
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
     ]
-    return {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": headers}
 
 
 def _client(body: bytes) -> Client:
-    async def never(message: object = None) -> Any:
-        raise AssertionError("no stage that is measured alone receives or sends")
-
-    return Client(_scope(body), never, never)
+    return client_with(body, _headers(body))
 
 
 def _stages(services: Services) -> dict[str, float]:
@@ -203,15 +200,8 @@ def _read(client: Client, body: bytes) -> Call:
 
 
 def _route_request(call: Call) -> RouteRequest:
-    return RouteRequest(
-        api=call.api.value,
-        fields=call.fields,
-        prompt_tokens=estimate_prompt_tokens(call.fields, call.api.value),
-        needs=needs(call.fields, call.api.value),
-        tenant="bench",
-        project="speed",
-        tags={},
-    )
+    prompt_tokens, needs, _ = outline(call.fields, call.api_name)
+    return RouteRequest(call.api_name, call.fields, prompt_tokens, needs, "bench", "speed", {}, call.explain)
 
 
 def _relay(stream: list[bytes]) -> None:
@@ -254,14 +244,6 @@ async def _whole(runtime: Runtime) -> tuple[float, float]:
 
 
 async def _one(app: App, body: bytes) -> None:
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    statuses: list[int] = []
-
-    async def send(message: Any) -> None:
-        if "status" in message:
-            statuses.append(message["status"])
-
-    await app(_scope(body), receive, send)
-    assert statuses == [200], statuses
+    link = FakeLink()
+    await app(client_with(body, _headers(body), link))
+    assert link.written[0].startswith(b"HTTP/1.1 200"), link.written

@@ -14,8 +14,8 @@ from gateway.admin.access import authenticate
 from gateway.admin.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from gateway.admin.roles import PRINCIPAL
 from gateway.admin.services import AdminServices
-from gateway.asgi import Message, Receive, Scope, Send
 from gateway.errors import BodyTooLarge, GatewayError
+from gateway.front.asgi import Message, Receive, Scope, Send
 from gateway.ids import ulid
 from gateway.version import __version__
 

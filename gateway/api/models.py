@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from gateway.answering import json_headers
-from gateway.asgi import Client
 from gateway.errors import NotFound
+from gateway.front.client import Client
 from gateway.services import Services
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
@@ -55,4 +55,4 @@ def _row(services: Services, snapshot: Snapshot, name: str) -> dict[str, Any]:
 
 
 async def _answer(services: Services, client: Client, value: object) -> None:
-    await client.answer(200, json_headers(services.clock), orjson.dumps(value))
+    client.answer(200, json_headers(services.clock), orjson.dumps(value))

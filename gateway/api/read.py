@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from cache.control import parse_cache_control
-from gateway.asgi import Client
 from gateway.call import Api, Call
 from gateway.errors import BadRequest, WrongContentType
+from gateway.front.client import Client
 
 MAX_TAGS = 16
 MAX_TAG_LENGTH = 128

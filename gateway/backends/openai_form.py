@@ -19,6 +19,8 @@ PATHS: Mapping[Api, str] = {
     Api.EMBEDDINGS: "/embeddings",
 }
 _NONE: Mapping[str, Any] = {}
+_PLAIN = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+"""A usage of these alone has no details to look into."""
 
 
 def section(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -63,6 +65,10 @@ def disjoint_usage(
     prompt = tokens(usage, "prompt_tokens")
     if prompt is None:
         return None
+    if cache_read is None and not reasoning_beside and len(usage) == len(_PLAIN & usage.keys()):
+        return TokenUsage(
+            input_uncached=prompt, output=tokens(usage, "completion_tokens") or 0, provenance=provenance
+        )
     details = section(usage, "prompt_tokens_details")
     read = tokens(details, "cached_tokens")
     if read is None:

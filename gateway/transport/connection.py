@@ -156,9 +156,9 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
-        # With no room in the write buffer, pause_writing and resume_writing tell when the request is out.
-        # Not high=0: asyncio's TLS takes an empty buffer for a full one then.
-        self._transport.set_write_buffer_limits(high=1, low=0)
+        # For a request larger than that, pause_writing and resume_writing tell when it is out; a smaller one
+        # is taken as sent, so that the event loop may write several in one go.
+        self._transport.set_write_buffer_limits(high=JOIN_BYTES, low=0)
         self._keeper.opened(self)
 
     def data_received(self, data: bytes) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.transport.base import Timeouts
-from gateway.transport.connection import Connection
+from gateway.transport.connection import JOIN_BYTES, Connection
 
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Empty:\r\n"
@@ -25,7 +25,7 @@ class Wire:
         self.closed = False
 
     def set_write_buffer_limits(self, high: int, low: int) -> None:
-        assert (high, low) == (1, 0)
+        assert (high, low) == (JOIN_BYTES, 0)
 
     def is_closing(self) -> bool:
         return self.closed

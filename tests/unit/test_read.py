@@ -11,10 +11,10 @@ from gateway.api.chat import CHAT
 from gateway.api.completions import COMPLETIONS
 from gateway.api.embeddings import EMBEDDINGS, as_asked, engine_fields
 from gateway.api.read import Resource, check_content_type, parse_json, read_call
-from gateway.asgi import Client
 from gateway.call import Call
 from gateway.errors import BadRequest, WrongContentType
 from gateway.tokens import encoding
+from tests.fakes.link import client_with
 
 HI = [{"role": "user", "content": "hi"}]
 
@@ -24,12 +24,9 @@ def read(
     resource: Resource = CHAT,
     headers: list[tuple[bytes, bytes]] | None = None,
 ) -> Call:
-    async def unused(*args: object) -> Any:
-        raise AssertionError("reading a call talks to nobody")
-
     return read_call(
         resource,
-        Client({"headers": headers or []}, unused, unused),
+        client_with(b"", headers or []),
         fields if isinstance(fields, bytes) else orjson.dumps(fields),
         request_id="req_1",
         max_depth=100,
