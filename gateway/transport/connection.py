@@ -31,8 +31,7 @@ from gateway.transport.reply import Http1Reply
 MAX_HEAD_BYTES = 64 * 1024
 """Of one answer's headers, and of anything else that is not body: interim answers, trailers, extensions."""
 HIGH_WATER_BYTES = 256 * 1024
-LOW_WATER_BYTES = 64 * 1024
-"""Unread body: reading from the socket stops above the one and goes on at or below the other."""
+"""Unread body: reading from the socket stops above that, until it has been read."""
 KEEP_ALIVE_MARGIN_S = 1.0
 """Taken from the time for which a peer promises to keep an idle connection."""
 _TIMEOUT = re.compile(rb"\btimeout=(\d{1,6})")
@@ -118,7 +117,7 @@ class Connection(asyncio.Protocol):
             raise NoAnswer(f"{self.peer}: closed the connection before the request", reused=self._served > 0)
         self._reset(is_head=is_head)
         self._timeouts = timeouts
-        reply = self._reply = Http1Reply(self, self._loop, LOW_WATER_BYTES)
+        reply = self._reply = Http1Reply(self, self._loop)
         self._headers = reply.headers
         if len(body) <= JOIN_BYTES:
             self._transport.write(head + body)

@@ -7,7 +7,6 @@ and what has not been read yet stays here.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Protocol
 
 from gateway.transport.base import Cut, Header, TransportError
@@ -42,7 +41,6 @@ class Http1Reply:
     __slots__ = (
         "_failure",
         "_loop",
-        "_low_bytes",
         "_peer",
         "_source",
         "_waiter",
@@ -55,7 +53,7 @@ class Http1Reply:
         "whole",
     )
 
-    def __init__(self, source: Source, loop: asyncio.AbstractEventLoop, low_bytes: int) -> None:
+    def __init__(self, source: Source, loop: asyncio.AbstractEventLoop) -> None:
         self.status = 0
         """0 until the headers have arrived."""
         self.headers: list[Header] = []
@@ -65,9 +63,8 @@ class Http1Reply:
         """Whether the connection has stopped reading because of what piles up here."""
         self.unbounded = False
         """Whether unread pieces may pile up: `read` bounds them itself."""
-        self.pieces: deque[bytes] = deque()
+        self.pieces: list[bytes] = []
         self._loop = loop
-        self._low_bytes = low_bytes
         self._peer = source.peer
         self._source: Source | None = source
         self._failure: TransportError | None = None
@@ -113,11 +110,12 @@ class Http1Reply:
             except asyncio.CancelledError:
                 self._rest()
                 raise
-        piece = pieces.popleft()
-        self.buffered_bytes -= len(piece)
-        if self.paused and self.buffered_bytes <= self._low_bytes and self._source is not None:
+        come = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self.buffered_bytes = 0
+        if self.paused and self._source is not None:
             self._source.resume()
-        return piece
+        return come
 
     def abort(self) -> None:
         if self._source is not None:
