@@ -103,7 +103,8 @@ class Reply(Protocol):
 
     async def chunk(self) -> bytes:
         """All that has come of the body since the last call, b"" at its proper end: events that arrived
-        together are handled together. Reading from the socket pauses while unread pieces pile up. Raises Cut, IdleTimeout, TotalTimeout."""
+        together are handled together. Reading from the socket pauses while unread pieces pile up. Raises
+        Cut, IdleTimeout, TotalTimeout."""
         ...
 
     def abort(self) -> None:
