@@ -2,8 +2,8 @@
 
     python -m benchmarks.metering.journal_micro [--pairs 100000] [--folder DIR] [--rate 2000]
 
-First as fast as it goes, then at a steady rate, with the journal's thread synchronising every 10 ms beside it:
-there the slowest appends show what waiting for the disk reaches the event loop. Nothing is shipped.
+First as fast as it goes, then at a steady rate, with the journal's thread synchronising every 10 ms beside
+it: there the slowest appends show what waiting for the disk reaches the event loop. Nothing is shipped.
 """
 
 from __future__ import annotations

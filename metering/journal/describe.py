@@ -9,7 +9,7 @@ from typing import Any
 from metering.journal.checkpoint import Position, read_checkpoint
 from metering.journal.errors import LaterVersion
 from metering.journal.folder import QUARANTINE, is_alive, process_folders
-from metering.journal.record import KIND_NAMES, OPEN, ROWS, Damage, decode, scan
+from metering.journal.record import ENDS, KIND_NAMES, OPEN, ROWS, Damage, decode, scan
 from metering.journal.segment import HEADER_BYTES, SegmentView, segment_numbers
 
 
@@ -74,5 +74,5 @@ def _read(
 def _note(kind: int, event_id: str, opens: set[str]) -> None:
     if kind == OPEN:
         opens.add(event_id)
-    else:
+    elif kind in ENDS:
         opens.discard(event_id)

@@ -1,7 +1,7 @@
 """The journal of one process: every attempt is on record before it is sent, and again when it ends.
 
-A record is in the kernel's hands when the method returns, so kill -9 loses nothing; a power loss loses at most what
-was appended within `sync_interval_s`.
+A record is in the kernel's hands when the method returns, so kill -9 loses nothing; a power loss loses at
+most what was appended within `sync_interval_s`.
 """
 
 from __future__ import annotations
@@ -175,8 +175,8 @@ class Journal:
         self._keeper.sync()
 
     def stop(self) -> None:
-        """Write everything out and let go of the folder. It is removed if all of it was shipped and nothing is
-        open; otherwise the next recovery takes it over. Nothing may be appended afterwards."""
+        """Write everything out and let go of the folder. It is removed if all of it was shipped and nothing
+        is open; otherwise the next recovery takes it over. Nothing may be appended afterwards."""
         self._keep_held()
         if self._held:
             logger.error("%d rows found no room in the journal", len(self._held))
@@ -204,8 +204,8 @@ class Journal:
         return True
 
     def _rotate(self) -> bool:
-        """Go on in the spare segment; the records of open attempts are carried over, so that a long stream keeps
-        no old segment from being deleted. Should they fill half a segment, the old ones stay instead."""
+        """Go on in the spare segment; the records of open attempts are carried over, so that a long stream
+        keeps no old segment from being deleted. Should they fill half a segment, the old ones stay."""
         segment = self._keeper.take_spare()
         if segment is None:
             return False
@@ -226,11 +226,10 @@ class Journal:
 
     def _keep(self, record: bytes, *, certain: bool) -> None:
         """Append a row. `certain` rows have room kept for them."""
-        if certain or self._keeper.spare is not None or self._room_for_more(len(record)):
-            if self._put(record):
-                self.rows += 1
-                return
-        if self._refuse:
+        room = certain or self._keeper.spare is not None or self._room_for_more(len(record))
+        if room and self._put(record):
+            self.rows += 1
+        elif self._refuse:
             self._held.append(record)
         else:
             self.unmetered += 1
@@ -257,9 +256,8 @@ class Journal:
     def _set_aside(self, event_id: str, row: Row) -> bytes:
         why = "longer than a journal segment can hold"
         try:
-            logger.error(
-                "event %s set aside in %s: %s", event_id, keep_row(self.folder, self.process, row, why), why
-            )
+            kept_in = keep_row(self.folder, self.process, row, why)
+            logger.error("event %s set aside in %s: %s", event_id, kept_in, why)
         except OSError as error:
             logger.error("event lost, %s, and cannot be set aside (%s): %r", why, error, row)
         return encode(ASIDE, event_id, why)

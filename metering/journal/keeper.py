@@ -1,4 +1,4 @@
-"""The journal's thread: makes what was appended safe from power loss, keeps a spare segment ready, tells of both.
+"""The journal's thread: makes what was appended safe from power loss and keeps a spare segment ready.
 
 The event loop only ever copies memory. Whatever may wait for the disk is done here.
 """
@@ -28,7 +28,7 @@ def log_state(ok: bool, detail: str) -> None:
 
 
 class Keeper:
-    """`spare`, `room_problem` and `sync_problem` may be read from any thread; `dirty` is set by the event loop.
+    """`spare`, `room_problem` and `sync_problem` may be read from any thread; the event loop sets `dirty`.
 
     `describe_ok` says what to tell when all is well again.
     """

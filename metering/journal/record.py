@@ -25,9 +25,11 @@ OPEN, CLOSE, HIT, ASIDE = 1, 2, 3, 4
 """OPEN: an attempt is about to be sent. CLOSE: its row. HIT: a row that had no open record. ASIDE: the
 attempt is over and its row lies in quarantine, because no segment could hold it."""
 ROWS = frozenset({CLOSE, HIT})
+ENDS = frozenset({CLOSE, HIT, ASIDE})
 KIND_NAMES = {OPEN: "open", CLOSE: "close", HIT: "hit", ASIDE: "aside"}
 
 _FAST, _ODD = 0, 1  # JSON by orjson; JSON by the standard library, for what orjson refuses to write
+_SEED = 0x57454952  # a marker before zeroes must not pass for an empty record
 _MARKER = b"\xf7\x9e"
 _PREFIX = Struct("<2sBBII")
 PREFIX_BYTES = _PREFIX.size
@@ -61,7 +63,7 @@ def encode(kind: int, event_id: str, body: Any) -> bytes:
     except TypeError:
         payload, encoding = json.dumps((event_id, body), default=repr).encode(), _ODD
     size = len(payload)
-    checksum = crc32(payload, kind << 28 ^ encoding << 27 ^ size)
+    checksum = crc32(payload, _seed(kind, encoding, size))
     return _PREFIX.pack(_MARKER, kind, encoding, size, checksum) + payload
 
 
@@ -103,9 +105,13 @@ def read_at(data: Bytes, at: int, end: int) -> Record | None:
     if marker != _MARKER or body + size > end:
         return None
     payload = data[body : body + size]
-    if crc32(payload, (kind << 28 ^ encoding << 27 ^ size) & 0xFFFFFFFF) != checksum:
+    if crc32(payload, _seed(kind, encoding, size)) != checksum:
         return None
     return Record(at, body + size, kind, encoding, payload)
+
+
+def _seed(kind: int, encoding: int, size: int) -> int:
+    return (_SEED ^ kind << 28 ^ encoding << 27 ^ size) & 0xFFFFFFFF
 
 
 def _next_good(data: Bytes, at: int, end: int) -> int | None:

@@ -1,7 +1,7 @@
 """What dead processes left behind: their rows are shipped, their open attempts become interrupted ones.
 
-Recovery writes nothing but copies of damaged bytes, and a sub-folder goes only when all of it is in the ledger.
-Killed at any point and run again, it comes to the same rows with the same ids.
+Recovery writes nothing but copies of damaged bytes, and a sub-folder goes only when all of it is in the
+ledger. Killed at any point and run again, it comes to the same rows with the same ids.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from metering.journal.checkpoint import NOWHERE, Position, read_checkpoint
 from metering.journal.errors import JournalError
 from metering.journal.folder import ProcessFolder, take_dead
 from metering.journal.quarantine import keep_damage
-from metering.journal.record import OPEN, ROWS, Damage, Record, decode, scan
+from metering.journal.record import ENDS, OPEN, ROWS, Damage, Record, decode, scan
 from metering.journal.segment import HEADER_BYTES, SegmentView, segment_name, segment_numbers
 from metering.ledger import Row
 
 logger = logging.getLogger(__name__)
 
 Interrupted = Callable[[str, Any], Row]
-"""(event id, what `open` was given) -> the row of an attempt whose end nobody saw. Its id must be the event's."""
+"""(event id, what `open` was given) -> the row of an attempt whose end nobody saw. Its id is the event's."""
 
 
 class DamageReport(NamedTuple):
@@ -80,6 +80,9 @@ class _Reading:
             return
         if record.kind == OPEN:
             self.opens[event_id] = (SegmentPlace(view.number, record.offset, record.end), body)
+            return
+        if record.kind not in ENDS:
+            self.damaged(view, Damage(record.offset, record.end, f"a record of unknown kind {record.kind}"))
             return
         self.opens.pop(event_id, None)
         if record.kind in ROWS and Position(view.number, record.offset) >= self.shipped:

@@ -8,8 +8,8 @@
     4 bytes  CRC-32 of all before
     4 bytes  zero
 
-Writing is a copy into shared mapped memory. From then on the bytes belong to the kernel, which writes them out
-even if the process is killed the next moment.
+Writing is a copy into shared mapped memory. From then on the bytes belong to the kernel, which writes them
+out even if the process is killed the next moment.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ Allocator = Callable[[int, int], None]
 
 
 def preallocate(descriptor: int, size: int) -> None:
-    """Reserve every block, then write zeroes: the reservation makes sure that a write into mapped memory never
-    finds the disk full (that would be SIGBUS), and the zeroes that it changes nothing about the file's
-    blocks, so that the event loop does not wait for the file system's own journal."""
+    """Reserve every block, then write zeroes: the reservation makes sure that a write into mapped memory
+    never finds the disk full (that would be SIGBUS), and the zeroes that it changes nothing about the
+    file's blocks, so that the event loop does not wait for the file system's own journal."""
     os.posix_fallocate(descriptor, 0, size)
     for start in range(0, size, len(_ZEROES)):
         os.pwrite(descriptor, _ZEROES[: size - start], start)

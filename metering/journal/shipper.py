@@ -33,8 +33,8 @@ def log_rejected(row: Row, detail: str) -> None:
 
 
 class Shipper:
-    """Ships again whatever it is not sure of: the ledger passes over an id that it has. Holds one batch of each
-    journal in memory, however long the ledger is away.
+    """Ships again whatever it is not sure of: the ledger passes over an id that it has. Holds one batch of
+    each journal in memory, however long the ledger is away.
 
     `full` is for the event loop's thread; everything else for any.
     """

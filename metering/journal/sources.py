@@ -74,9 +74,9 @@ class OwnSource(Source):
         batch, self._batch = self._batch, None
         if batch is None:
             return
-        self.more = not batch.last
         # At the end, all that was appended before the reading has been read, be it good or damaged.
         self.shipped = max(self.shipped + batch.records, self._appended if batch.last else 0)
+        self.more = not batch.last or self.waiting > 0
         crossed = batch.position.number != self._saved.number
         if batch.position != self._saved:
             self._saved = batch.position
@@ -107,7 +107,7 @@ class OwnSource(Source):
 
 
 class AdoptedSource(Source):
-    """A dead process's journal: its rows, then one for each attempt that was interrupted; then it is removed."""
+    """A dead process's journal: its rows, then one for each interrupted attempt; then it is removed."""
 
     def __init__(self, recovered: Recovered) -> None:
         self.process = recovered.process
