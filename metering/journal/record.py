@@ -96,6 +96,26 @@ def scan(data: Bytes, start: int, end: int) -> Iterator[Record | Damage]:
         at = following
 
 
+def skim_rows(data: Bytes, at: int, end: int, found: list[Record], limit: int) -> int:
+    """Add rows to `found`, up to `limit` in all: `scan` for good records alone, and at half its cost.
+
+    Returns where it stopped: at the end, or at what is no good record, which is for `scan` to judge."""
+    unpack, last = _PREFIX.unpack_from, end - PREFIX_BYTES
+    while at <= last and len(found) < limit:
+        marker, kind, encoding, size, checksum = unpack(data, at)
+        body = at + PREFIX_BYTES
+        following = body + size
+        if marker != _MARKER or following > end:
+            break
+        payload = data[body:following]
+        if crc32(payload, _seed(kind, encoding, size)) != checksum:
+            break
+        if kind in ROWS:
+            found.append(Record(at, following, kind, encoding, payload))
+        at = following
+    return at
+
+
 def read_at(data: Bytes, at: int, end: int) -> Record | None:
     """The record that begins exactly there, if it is whole and its checksum holds."""
     body = at + PREFIX_BYTES

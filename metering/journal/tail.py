@@ -9,7 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from metering.journal.checkpoint import Position, read_checkpoint
-from metering.journal.record import ROWS, Damage, Record, decode, scan
+from metering.journal.record import Damage, Record, decode, scan, skim_rows
 from metering.journal.segment import HEADER_BYTES, SegmentView, segment_numbers
 from metering.ledger import Row
 
@@ -64,14 +64,16 @@ class Tail:
             self._view = None
 
     def _read_segment(self, view: SegmentView, at: int, stop: int, found: list[Record], limit: int) -> None:
-        for item in scan(view.data, at, stop):
+        while len(found) < limit:
+            at = skim_rows(view.data, at, stop, found, limit)
+            if at >= stop or len(found) >= limit:
+                break
+            item = next(scan(view.data, at, stop), None)
+            if item is None:  # zeroes from here on
+                break
             at = item.end
             if isinstance(item, Damage):
                 self._damaged(view, item)
-            elif item.kind in ROWS:
-                found.append(item)
-                if len(found) >= limit:
-                    break
         self.position = Position(view.number, at)
 
     def _segment(self, number: int) -> SegmentView | None:

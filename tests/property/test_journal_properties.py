@@ -192,3 +192,20 @@ def test_a_damaged_journal_ships_what_is_whole_and_keeps_what_is_not(count: int,
             assert damage.kept_in.read_bytes() == content[damage.offset : damage.offset + damage.length]
         lost = 2 * count - len(good)
         assert bool(recovered.damages) == (lost > 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(contents, st.data())
+def test_a_power_loss_costs_only_what_was_not_written_out(made: Written, data: st.DataObject) -> None:
+    """Of what was appended after the last synchronisation, any sectors may be missing, in any order."""
+    sector = 64
+    synced = data.draw(st.sampled_from([HEADER_BYTES, *made.ends]))
+    content = bytearray(made.content)
+    for start in range(synced - synced % sector, len(content), sector):
+        if data.draw(st.booleans()):
+            at, end = max(start, synced), min(start + sector, len(content))
+            content[at:end] = bytes(end - at)
+    items = list(scan(bytes(content), HEADER_BYTES, len(content)))
+    safe = [end for end in made.ends if end <= synced]
+    assert [item.end for item in items if isinstance(item, Record)][: len(safe)] == safe
+    assert not bytes(content[covered(items, HEADER_BYTES) :]).strip(b"\0")

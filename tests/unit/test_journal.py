@@ -154,6 +154,35 @@ def test_a_full_disk_refuses_new_work_and_keeps_the_ends_of_running_work(tmp_pat
     journal.stop()
 
 
+def test_rows_that_come_all_the_same_while_it_is_full_are_held_until_there_is_room(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = Disk()
+    journal = make_journal(tmp_path, allocate=disk)
+    disk.full = True
+    for number in range(30):
+        journal.hit(row_of(f"h{number}", LONG))
+        journal.work()
+    assert journal.full
+    assert journal.rows < 30
+    disk.full = False
+    journal.work()
+    assert not journal.full  # asking is enough
+    sink = Sink()
+    for _ in range(3):
+        journal.work()
+        assert not journal.full
+    shipper = Shipper(sink, journal)
+    ship_all(shipper)
+    assert len(sink.kept) == journal.rows == 30
+    disk.full = True
+    for number in range(30, 60):
+        journal.hit(row_of(f"h{number}", LONG))
+        journal.work()
+    journal.stop()
+    assert f"{60 - journal.rows} rows found no room in the journal" in caplog.text
+
+
 def test_serving_unmetered_counts_what_is_not_written(tmp_path: Path) -> None:
     told: list[tuple[bool, str]] = []
     disk = Disk()

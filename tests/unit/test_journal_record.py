@@ -5,7 +5,18 @@ from pathlib import Path
 import pytest
 
 from metering.journal import LaterVersion
-from metering.journal.record import CLOSE, HIT, OPEN, PREFIX_BYTES, Damage, Record, decode, encode, scan
+from metering.journal.record import (
+    CLOSE,
+    HIT,
+    OPEN,
+    PREFIX_BYTES,
+    Damage,
+    Record,
+    decode,
+    encode,
+    scan,
+    skim_rows,
+)
 from metering.journal.segment import HEADER_BYTES, SegmentView, create, header, segment_name, segment_numbers
 
 FIRST, SECOND, THIRD = (
@@ -98,3 +109,21 @@ def test_a_later_version_is_left_alone(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.undo()
     with pytest.raises(LaterVersion, match="format 2"):
         SegmentView(tmp_path, 1)
+
+
+def test_a_changed_length_that_leads_to_a_later_record_hides_no_row() -> None:
+    """Stepping over open records by their length alone would pass over the row between."""
+    changed = bytearray(FIRST + SECOND + THIRD)
+    changed[4] += len(SECOND)
+    rows: list[Record] = []
+    assert skim_rows(bytes(changed), 0, len(changed), rows, 10) == 0
+    assert rows == []
+    assert payloads(found(bytes(changed))) == [("a", ["a", 1, None]), ("b", ["b", "é\n"])]
+
+
+def test_skimming_finds_the_rows_up_to_the_limit() -> None:
+    data = FIRST + SECOND + THIRD + bytes(64)
+    rows: list[Record] = []
+    assert skim_rows(data, 0, len(data), rows, 1) == len(FIRST) + len(SECOND)
+    assert skim_rows(data, len(FIRST) + len(SECOND), len(data), rows, 10) == len(data) - 64
+    assert rows == [item for item in found(data) if isinstance(item, Record)][1:]
