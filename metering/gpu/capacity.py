@@ -99,7 +99,9 @@ def window_start(at_ns: int, window_ns: int = WINDOW_NS) -> int:
 
 
 def windows(start_ns: int, end_ns: int, window_ns: int = WINDOW_NS) -> Iterator[tuple[int, int]]:
-    """The aligned windows that [start, end) touches, whole."""
+    """The aligned windows that [start, end) touches, whole; none if it is empty."""
+    if start_ns >= end_ns:
+        return
     for at_ns in range(window_start(start_ns, window_ns), end_ns, window_ns):
         yield at_ns, at_ns + window_ns
 

@@ -17,7 +17,7 @@ from metering.gpu.work import DEFAULT_WEIGHTS, Weights
 ENOUGH_SAMPLES = 8
 """Fewer say nothing; the default's ratios are used instead."""
 PREFERRED_SAMPLES = 24
-"""Samples are taken from the least crowded up, until there are this many; then all as little crowded as they."""
+"""Taken from the least crowded up, until there are this many; then all as little crowded as they."""
 _HALF_TOKENS_PER_KILOTOKEN = 2_000
 _OUTLIER_MEDIANS = 4
 """A sample further off than this many times the median is left out, once."""
@@ -69,8 +69,8 @@ class _Line(NamedTuple):
 def fit_weights(timings: Iterable[Timing]) -> Weights:
     """Weights of a backend that says how long prefill and decode took, by the least crowded of its samples.
 
-    The method is `fitted:n=...` (n: samples of the poorer part); `scaled:n=...` where one part has too few and
-    takes the default's ratio to the other; `default` where both have.
+    The method is `fitted:n=...` (n: samples of the poorer part); `scaled:n=...` where one part has too few
+    and takes the default's ratio to the other; `default` where both have.
     """
     known = list(timings)
     prefill = _fit(_prefill_sample(timing) for timing in known)
