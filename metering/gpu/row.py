@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Line(StrEnum):
@@ -20,8 +20,7 @@ class Line(StrEnum):
     """The backend was held by attempts that did no work on it."""
 
 
-@dataclass(frozen=True, slots=True)
-class GpuRow:
+class GpuRow(NamedTuple):
     """GPU time in one window, of one attempt or on one line that is nobody's request."""
 
     backend: str
@@ -90,7 +89,7 @@ def _content(row: GpuRow) -> tuple[object, ...]:
 def _subtract(now: GpuRow | None, was: GpuRow | None) -> GpuRow:
     if now is None:
         assert was is not None
-        return replace(was, gpu_ns=-was.gpu_ns, gpu_nanos=-was.gpu_nanos)
+        return was._replace(gpu_ns=-was.gpu_ns, gpu_nanos=-was.gpu_nanos)
     if was is None:
         return now
-    return replace(now, gpu_ns=now.gpu_ns - was.gpu_ns, gpu_nanos=now.gpu_nanos - was.gpu_nanos)
+    return now._replace(gpu_ns=now.gpu_ns - was.gpu_ns, gpu_nanos=now.gpu_nanos - was.gpu_nanos)

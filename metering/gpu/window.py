@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from metering.gpu.capacity import GpuPrice, UpInterval, capacity_nanos, capacity_ns, merge_intervals
 from metering.gpu.clock import Placed, place_all
@@ -83,8 +83,7 @@ def _blank_row(backend: str, start_ns: int, end_ns: int, method: str) -> GpuRow:
 
 def _request_row(blank: GpuRow, placed: Placed, gpu_ns: int, intervals: Sequence[UpInterval]) -> GpuRow:
     attempt = placed.attempt
-    return replace(
-        blank,
+    return blank._replace(
         line=Line.ABORTED if attempt.aborted else Line.REQUEST,
         event_id=attempt.event_id,
         tenant=attempt.tenant,
@@ -122,7 +121,7 @@ def _lines(blank: GpuRow, swept: Sweep, policy: IdlePolicy, use_ns: Mapping[Paye
     lines = [(Line.IDLE, payer, gpu_ns) for payer, gpu_ns in idle.items()]
     lines += [(Line.WARMUP, NOBODY, swept.warmup_ns), (Line.OVERHEAD, NOBODY, swept.overhead_ns)]
     return [
-        replace(blank, line=line, tenant=payer.tenant, cost_center=payer.cost_center, gpu_ns=gpu_ns)
+        blank._replace(line=line, tenant=payer.tenant, cost_center=payer.cost_center, gpu_ns=gpu_ns)
         for line, payer, gpu_ns in lines
         if gpu_ns
     ]
@@ -139,4 +138,4 @@ def _use(requests: Iterable[GpuRow]) -> dict[Payer, int]:
 def _priced(rows: Sequence[GpuRow], nanos: int) -> tuple[GpuRow, ...]:
     """The window's money over its rows by their time."""
     shares = split_by_largest_remainder(nanos, [row.gpu_ns for row in rows])
-    return tuple(replace(row, gpu_nanos=share) for row, share in zip(rows, shares, strict=True))
+    return tuple(row._replace(gpu_nanos=share) for row, share in zip(rows, shares, strict=True))
