@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
-from metering.model_price import LongContextTier, ModelPrice, TokenRates
+from metering.model_price import LongContextTier, ModelPrice, TokenRates, in_service_tier
 
 if TYPE_CHECKING:
     from genai_prices import types as genai
@@ -144,7 +144,7 @@ def _translate(info: genai.ModelInfo, instant: datetime, version: str, variants:
     for key, names in _VARIANT_KEYS.items():
         for name in names:
             if any(variant.when == {key: name} for variant in info.price_variants):
-                own = _plain_price(info.get_prices(instant, {key: name}), f"{version}@{name}")
+                own = _plain_price(info.get_prices(instant, {key: name}), in_service_tier(version, name))
                 if own is not None and _differs(own, standard):
                     services.append((name, own))
     return replace(standard, by_service=tuple(services))

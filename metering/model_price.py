@@ -17,6 +17,7 @@ __all__ = ["STANDARD_SERVICE", "LongContextTier", "ModelPrice", "TokenRates", "c
 STANDARD_SERVICE = frozenset({"", "default", "standard", "auto", "on_demand"})
 """What vendors call their ordinary service tier; `batch`, `flex` and `priority` are others."""
 
+_TIER_MARK = ";tier="
 _ZERO = Decimal(0)
 _NANOS_PER_US_AT_ONE_USD_PER_SECOND = 1000
 _US_PER_SECOND = 1_000_000
@@ -112,7 +113,7 @@ class ModelPrice:
         for name, own in price.by_service:
             if name == service_tier:
                 return own
-        return replace(price, version=f"{price.version}@{service_tier}:standard-rates")
+        return replace(price, version=f"{in_service_tier(price.version, service_tier)}:standard-rates")
 
     def every(self) -> Iterator[ModelPrice]:
         """This price and all that stand for it at some hour or in some service tier."""
@@ -146,7 +147,12 @@ class ModelPrice:
 
 def service_tier_of(version: str) -> str:
     """The service tier that a row's price version names; '' for the standard one."""
-    return version.partition("@")[2].partition(":")[0]
+    return version.partition(_TIER_MARK)[2].partition(":")[0]
+
+
+def in_service_tier(version: str, tier: str) -> str:
+    """The version of a price for another service tier than the standard one."""
+    return f"{version}{_TIER_MARK}{tier}"
 
 
 def _check_ascending(numbers: Iterable[int], what: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
-from metering.model_price import LongContextTier, ModelPrice
+from metering.model_price import LongContextTier, ModelPrice, in_service_tier
 from metering.token_rates import CLASSES, TokenRates, check_rate
 
 
@@ -97,7 +97,10 @@ class RateCard:
 def _scaled(standard: ModelPrice, tier: str, factor: Decimal) -> ModelPrice:
     dearer = tuple(LongContextTier(t.over_input_tokens, t.rates.times(factor)) for t in standard.tiers)
     return replace(
-        standard, rates=standard.rates.times(factor), tiers=dearer, version=f"{standard.version}@{tier}"
+        standard,
+        rates=standard.rates.times(factor),
+        tiers=dearer,
+        version=in_service_tier(standard.version, tier),
     )
 
 

@@ -44,4 +44,6 @@ def factor(markup: Decimal, discount: Decimal) -> Decimal:
         raise ValueError(f"markup must be a finite number of at least 0, not {markup}")
     if not (discount.is_finite() and 0 <= discount <= 1):
         raise ValueError(f"discount must be between 0 and 1, not {discount}")
+    if discount == 0:
+        return markup
     return _EXACT.multiply(markup, _EXACT.subtract(Decimal(1), discount)).normalize(_EXACT)

@@ -137,8 +137,8 @@ def test_the_version_names_the_hour_and_the_service_tier(catalogue: GenaiCatalog
     assert chat.for_request(at_us).version.endswith(":from-0000")
     assert mini.for_request(at_us).version == mini.version
     assert mini.for_request(at_us, "default") is mini
-    assert mini.for_request(at_us, "batch").version == f"{mini.version}@batch"
-    assert mini.for_request(at_us, "scale").version == f"{mini.version}@scale:standard-rates"
+    assert mini.for_request(at_us, "batch").version == f"{mini.version};tier=batch"
+    assert mini.for_request(at_us, "scale").version == f"{mini.version};tier=scale:standard-rates"
 
 
 def test_an_hour_long_cache_write_has_its_own_price(catalogue: GenaiCatalogue) -> None:
