@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+
+from metering.terms import Terms
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _DURATION_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -74,6 +77,7 @@ Seconds = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 SecondsOrZero = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
 Bytes = Annotated[int, BeforeValidator(parse_size), Field(gt=0)]
 Usd = Annotated[Decimal, BeforeValidator(parse_money), Field(ge=0)]
+Share = Annotated[Decimal, BeforeValidator(parse_money), Field(ge=0, le=1)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
 Feature = Literal["chat", "completions", "embeddings", "tools", "vision", "json_schema", "logprobs"]
@@ -247,6 +251,7 @@ class CacheSettings(Settings):
     max_entry: Bytes = Field(256_000, description="Largest answer stored.")
 
 
+ServiceTier = Literal["batch", "flex", "priority", "fast"]
 Role = Literal["admin", "finance", "tenant"]
 
 
@@ -267,23 +272,56 @@ class TenantSettings(Settings):
     keys: tuple[KeySettings, ...] = ()
 
 
-class RateSettings(Settings):
-    """USD per million tokens, above the catalogue. Classes left out cost what `input` costs (cache_read,
-    cache_write) or are included in `output` (reasoning)."""
+class TokenRateSettings(Settings):
+    """USD per million tokens. Classes left out cost what they are a kind of."""
+
+    input: Usd
+    output: Usd = Decimal(0)
+    cache_read: Usd | None = Field(None, description="Left out, as `input`.")
+    cache_write: Usd | None = Field(None, description="Left out, as `input`.")
+    cache_write_1h: Usd | None = Field(None, description="Kept for an hour. Left out, as `cache_write`.")
+    reasoning: Usd | None = Field(None, description="Left out, as `output`.")
+
+
+class LongContextSettings(TokenRateSettings):
+    input_tokens: int = Field(ge=1, description="Of requests with more input: a cliff for all their tokens.")
+
+
+class RateSettings(TokenRateSettings):
+    """Above the catalogue."""
 
     model: Name
     backend: Name | None = Field(None, description="Only for this backend.")
-    input: Usd
-    output: Usd = Decimal(0)
-    cache_read: Usd | None = None
-    cache_write: Usd | None = None
     per_request: Usd = Field(Decimal(0), description="USD per request, on top.")
+    per_second: Usd = Field(Decimal(0), description="USD per second that an attempt takes, on top.")
+    over: tuple[LongContextSettings, ...] = Field((), description="Rates of long contexts, ascending.")
+    service: Mapping[ServiceTier, Usd] = Field(
+        default_factory=dict, description="Service tier: factor on the token rates; {batch: 0.5} is half."
+    )
+    from_: date | None = Field(None, alias="from", description="First day it holds (UTC).")
+
+    @model_validator(mode="after")
+    def _over_ascends(self) -> RateSettings:
+        starts = [step.input_tokens for step in self.over]
+        if starts != sorted(set(starts)):
+            raise ValueError("over must ascend by input_tokens")
+        return self
+
+
+class GpuRateSettings(Settings):
+    backend: Name
+    usd_per_hour: Usd = Field(description="USD per GPU and hour.")
     from_: date | None = Field(None, alias="from", description="First day it holds (UTC).")
 
 
 class MarkupSettings(Settings):
     default: Usd = Decimal(1)
     tenants: Mapping[str, Usd] = Field(default_factory=dict)
+
+
+class DiscountSettings(Settings):
+    default: Share = Decimal(0)
+    tenants: Mapping[str, Share] = Field(default_factory=dict)
 
 
 class GatewaySettings(Settings):
@@ -301,12 +339,20 @@ class GatewaySettings(Settings):
     cache: CacheSettings = Field(default_factory=CacheSettings)
     tenants: Mapping[Name, TenantSettings] = Field(default_factory=dict)
     rates: tuple[RateSettings, ...] = ()
+    gpu_rates: tuple[GpuRateSettings, ...] = ()
     markup: MarkupSettings = Field(default_factory=MarkupSettings)
+    discount: DiscountSettings = Field(default_factory=DiscountSettings)
     unknown_price: Literal["refuse", "ceiling", "flag"] = Field(
         "refuse",
         description="A model without a price: refuse to serve it, charge the dearest known rate, or serve it "
         "with its cost marked unknown.",
     )
+
+    @cached_property
+    def terms(self) -> Terms:
+        """What each tenant pays of a list price."""
+        markup, discount = self.markup, self.discount
+        return Terms(markup.default, discount.default, markup.tenants, discount.tenants)
 
     @property
     def concrete_models(self) -> dict[str, tuple[str, ...]]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from urllib.parse import urlsplit
 
-from gateway.config import LOOPBACK_HOSTS, GatewaySettings, RuleConditions, admin_key_problem
+from gateway.config import LOOPBACK_HOSTS, GatewaySettings, RateSettings, RuleConditions, admin_key_problem
 from gateway.config_yaml import Plain
+from gateway.price_settings import token_rates
 from gateway.problems import Path, did_you_mean
+from metering.model_price import ModelPrice
+from metering.price_sense import doubts
 
-PER_TOKEN_RATE = Decimal("0.0001")
-"""USD per million tokens: no model is this cheap, but every model is per single token."""
+ListPrice = Callable[[GatewaySettings, str, str], ModelPrice | None]
+"""(settings, backend, public model name) -> the catalogue's price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ def cross_check(
     priced: Callable[[GatewaySettings, str, str], bool] | None,
     stored_tenants: Collection[str] | None,
     today: date,
+    listed: ListPrice | None = None,
 ) -> Iterator[Finding]:
     yield from _protection(settings)
     yield from _ledger(settings.ledger)
@@ -65,10 +68,13 @@ def cross_check(
     yield from _rules(settings, names, stored_tenants)
     yield from _tenants(settings, names)
     yield from _key_hashes(settings)
+    yield from _doubtful_rates(settings, listed)
     yield from _rates(settings, names)
     yield from _same_rates(settings)
-    for tenant in settings.markup.tenants:
-        yield from _tenant_exists(("markup", "tenants", tenant), tenant, names, stored_tenants)
+    yield from _gpu_rates(settings, names)
+    for key, named in (("markup", settings.markup.tenants), ("discount", settings.discount.tenants)):
+        for tenant in named:
+            yield from _tenant_exists((key, "tenants", tenant), tenant, names, stored_tenants)
     yield from _prices(settings, priced, today)
 
 
@@ -207,13 +213,42 @@ def _rates(settings: GatewaySettings, names: Names) -> Iterator[Finding]:
             yield Finding(
                 (*here, "model"), f"no backend serves {rate.model}: this rate is never used{hint}", True
             )
-        for key in ("input", "output", "cache_read", "cache_write"):
-            usd = getattr(rate, key)
-            if usd is not None and 0 < usd < PER_TOKEN_RATE:
-                message = (
-                    f"{usd:f} USD per million tokens looks like a price per token; multiply it by 1000000"
-                )
-                yield Finding((*here, key), message, warning=True)
+
+
+def _doubtful_rates(settings: GatewaySettings, listed: ListPrice | None) -> Iterator[Finding]:
+    for position, rate in enumerate(settings.rates):
+        here: Path = ("rates", position)
+        price = _listed_price(settings, rate, listed)
+        for key, question in doubts(token_rates(rate), None if price is None else price.rates):
+            yield Finding((*here, key), question, warning=True)
+        for number, step in enumerate(rate.over):
+            for key, question in doubts(token_rates(step), None):
+                yield Finding((*here, "over", number, key), question, warning=True)
+
+
+def _listed_price(
+    settings: GatewaySettings, rate: RateSettings, listed: ListPrice | None
+) -> ModelPrice | None:
+    if listed is None:
+        return None
+    for name, backend in settings.backends.items():
+        if rate.model in backend.models and rate.backend in (None, name):
+            price = listed(settings, name, rate.model)
+            if price is not None:
+                return price
+    return None
+
+
+def _gpu_rates(settings: GatewaySettings, names: Names) -> Iterator[Finding]:
+    seen: set[tuple[str, date | None]] = set()
+    for position, rate in enumerate(settings.gpu_rates):
+        here: Path = ("gpu_rates", position)
+        if rate.backend not in names.backends:
+            hint = did_you_mean(rate.backend, names.backends)
+            yield Finding((*here, "backend"), f"no backend is named {rate.backend}{hint}")
+        if (rate.backend, rate.from_) in seen:
+            yield Finding(here, f"a GPU rate of {rate.backend} for the same first day stands above")
+        seen.add((rate.backend, rate.from_))
 
 
 def _same_rates(settings: GatewaySettings) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.config import GatewaySettings
-from gateway.config_checks import Finding, cross_check, names_in
+from gateway.config_checks import Finding, ListPrice, cross_check, names_in
 from gateway.config_future import FUTURE_KEYS, future_key, future_values
 from gateway.config_prune import PLACEHOLDER, Pruned, prune
 from gateway.config_schema import keys_at
@@ -51,9 +51,11 @@ def load(
     environ: Mapping[str, str],
     *,
     priced: PriceCheck | None = None,
+    listed: ListPrice | None = None,
     tenants_in_store: TenantsInStore | None = None,
 ) -> LoadedConfig:
-    """Raises ConfigError. Without `priced`, models without an entry under `rates` are not questioned."""
+    """Raises ConfigError. Without `priced`, models without an entry under `rates` are not questioned; without
+    `listed`, rates are not compared with the catalogue."""
     try:
         content = FilePath(path).read_bytes()
     except OSError as error:
@@ -63,7 +65,9 @@ def load(
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError([_whole(path, "is not UTF-8 text here", line)]) from error
-    return parse(text, environ, file=str(path), priced=priced, tenants_in_store=tenants_in_store)
+    return parse(
+        text, environ, file=str(path), priced=priced, listed=listed, tenants_in_store=tenants_in_store
+    )
 
 
 def parse(
@@ -72,6 +76,7 @@ def parse(
     *,
     file: str = "<config>",
     priced: PriceCheck | None = None,
+    listed: ListPrice | None = None,
     tenants_in_store: TenantsInStore | None = None,
 ) -> LoadedConfig:
     """`load` for text that is already at hand. Raises ConfigError."""
@@ -90,7 +95,7 @@ def parse(
     warnings: list[Problem] = []
     if settings is not None:
         stored = tenants_in_store(settings) if tenants_in_store else ()
-        for finding in cross_check(settings, names, priced, stored, datetime.now(UTC).date()):
+        for finding in cross_check(settings, names, priced, stored, datetime.now(UTC).date(), listed):
             _keep(document, replace(finding, path=pruned.original(finding.path)), warnings)
     if document.problems or settings is None:
         raise ConfigError(document.problems)

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from gateway.backends.base import Backend
 from gateway.backends.registry import backend_for
 from gateway.config import BackendSettings, GatewaySettings, ModelSettings, RouteSettings, RuleSettings
+from gateway.price_settings import rates_of
 from metering.catalogue import Catalogue
-from metering.prices import ModelPrice, PriceBook, PricedModel, Rate
+from metering.prices import ModelPrice, PriceBook, PricedModel
 from router.decision import Candidate, Route, Rule
 
 MAX_TARIFFS = 10_000
@@ -82,8 +83,8 @@ class Snapshot:
         return self.prices.price(model, backend, served.price_provider, served.upstream_model, day)
 
     def markup(self, tenant: str) -> Decimal:
-        markup = self.settings.markup
-        return markup.tenants.get(tenant, markup.default)
+        """The factor on list prices: markup and discount in one."""
+        return self.settings.terms.factor(tenant)
 
     def baseline(self, route: str, model: str, backend: str) -> tuple[str, str]:
         """(model, backend) that would have served without routing: the route's dearest tier."""
@@ -104,7 +105,7 @@ def compile_snapshot(settings: GatewaySettings, version: int, catalogue: Catalog
         for name, model in backend.models.items()
     }
     priced = [PricedModel(s.model, s.backend, s.price_provider, s.upstream_model) for s in served.values()]
-    prices = PriceBook(_rates(settings), catalogue, settings.unknown_price, priced)
+    prices = PriceBook(rates_of(settings), catalogue, settings.unknown_price, priced)
     draft = Snapshot(version, settings, served, {}, {}, prices)
     direct = {
         model: tuple(_candidate(draft, model, backend, "direct", today) for backend in backends)
@@ -195,20 +196,4 @@ def _rule(position: int, rule: RuleSettings) -> Rule:
         prompt_tokens_over=when.prompt_tokens_over,
         prompt_tokens_under=when.prompt_tokens_under,
         tools=when.tools,
-    )
-
-
-def _rates(settings: GatewaySettings) -> tuple[Rate, ...]:
-    return tuple(
-        Rate(
-            model=rate.model,
-            backend=rate.backend,
-            input=rate.input,
-            output=rate.output,
-            cache_read=rate.cache_read,
-            cache_write=rate.cache_write,
-            per_request=rate.per_request,
-            from_date=rate.from_,
-        )
-        for rate in settings.rates
     )

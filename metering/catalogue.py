@@ -1,16 +1,17 @@
 """The public price catalogue: `genai-prices`, read as data and turned into our own prices.
 
-Standard processing only: a vendor's flex, priority and batch tiers have prices of their own, which
-the catalogue knows and this version does not ask for. Images, audio and searches are not priced.
+A price carries those of the vendor's other service tiers (batch, flex, priority) and, where it changes with
+the hour, those of every hour. Images, audio and searches are not priced.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
-from metering.model_price import LongContextTier, ModelPrice, TokenRates
+from metering.model_price import LongContextTier, ModelPrice, TokenRates, in_service_tier
 
 if TYPE_CHECKING:
     from genai_prices import types as genai
@@ -21,9 +22,11 @@ _TOKEN_CLASSES = {
     "cache_read": "cache_read_mtok",
     "cache_write": "cache_write_mtok",
     "reasoning": "output_reasoning_mtok",
+    "cache_write_1h": "cache_write_1h_mtok",
 }
 _PER_THOUSAND_REQUESTS = "requests_kcount"
-_HALF_HOURS = tuple(timedelta(minutes=minutes) for minutes in range(0, 24 * 60, 30))
+_VARIANT_KEYS = {"processing": ("batch",), "service_tier": ("flex", "priority", "fast")}
+"""What a catalogue's variants are told apart by, and the values that are service tiers of ours."""
 
 
 class Catalogue(Protocol):
@@ -73,10 +76,10 @@ class GenaiCatalogue:
         if found is None:
             return None
         owner, info = found
-        prices, varies = _prices_of_day(info, at)
-        if prices is None:
-            return None
-        return _translate(prices, f"{self._version}:{owner}/{info.id}{':dearest-hour' if varies else ''}")
+        version = f"{self._version}:{owner.id}/{info.id}"
+        # A provider that resells another's model does not sell that one's service tiers.
+        variants = any(info is own for own in owner.models)
+        return _price_of_day(info, at, version, variants)
 
     def context_window(self, provider: str, model: str) -> int | None:
         found = self._find_model(provider, model)
@@ -85,30 +88,74 @@ class GenaiCatalogue:
     def knows_provider(self, provider: str) -> bool:
         return self._find_provider(self._data.providers, provider) is not None
 
-    def _find_model(self, provider: str, model: str) -> tuple[str, genai.ModelInfo] | None:
+    def _find_model(self, provider: str, model: str) -> tuple[genai.Provider, genai.ModelInfo] | None:
         try:
             owner, info = self._data.find_provider_model(model, None, provider, None)
         except LookupError:
             return None
-        return owner.id, info
+        return owner, info
 
 
-def _prices_of_day(info: genai.ModelInfo, at: date) -> tuple[genai.ModelPrice | None, bool]:
-    """(the prices in force, whether they change with the hour).
-
-    Where they do, the dearest hour stands for the day: a day's price must never undercharge.
-    """
+def _price_of_day(info: genai.ModelInfo, at: date, version: str, variants: bool) -> ModelPrice | None:
+    """Where the price changes with the hour, the dearest stands for the day: a day's price must never
+    undercharge. The others are in its `by_hour`."""
     if isinstance(info.prices, list) and not info.prices:
-        return None, False
-    midnight = datetime(at.year, at.month, at.day, tzinfo=UTC)
-    in_force = [info.get_prices(midnight + offset) for offset in _HALF_HOURS]
-    if all(prices is in_force[0] for prices in in_force):
-        return in_force[0], False
-    return max(in_force, key=lambda prices: _base(prices, "input") + _base(prices, "output")), True
+        return None
+    seconds = _changes(info)
+    if len(seconds) == 1:
+        return _translate(info, _instant(at, 0), version, variants)
+    hours = []
+    for second in seconds:
+        since = f"{second // 3600:02d}{second // 60 % 60:02d}"
+        price = _translate(info, _instant(at, second), f"{version}:from-{since}", variants)
+        if price is None:
+            return None
+        hours.append((second, price))
+    dearest = max((price for _, price in hours), key=lambda price: price.rates.input + price.rates.output)
+    return replace(dearest, version=f"{version}:dearest-hour", by_hour=tuple(hours))
 
 
-def _translate(prices: genai.ModelPrice, version: str) -> ModelPrice | None:
+def _changes(info: genai.ModelInfo) -> list[int]:
+    """The seconds of a UTC day at which a price may change, 0 first."""
+    constraints = [
+        each.constraint
+        for each in (*(info.prices if isinstance(info.prices, list) else ()), *(info.price_variants or ()))
+    ]
+    times = [t for c in constraints if hasattr(c, "start_time") for t in (c.start_time, c.end_time)]
+    return sorted({0, *(_second_of_utc_day(each) for each in times)})
+
+
+def _second_of_utc_day(clock: time) -> int:
+    offset = clock.utcoffset() or timedelta(0)
+    of_day = timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second)
+    return int((of_day - offset).total_seconds()) % 86_400
+
+
+def _instant(at: date, second: int) -> datetime:
+    return datetime(at.year, at.month, at.day, tzinfo=UTC) + timedelta(seconds=second)
+
+
+def _translate(info: genai.ModelInfo, instant: datetime, version: str, variants: bool) -> ModelPrice | None:
     """None if the model is priced, but not by the token or request: its token price is unknown, not 0."""
+    standard = _plain_price(info.get_prices(instant), version)
+    if standard is None or not variants or not info.price_variants:
+        return standard
+    services = []
+    for key, names in _VARIANT_KEYS.items():
+        for name in names:
+            if any(variant.when == {key: name} for variant in info.price_variants):
+                own = _plain_price(info.get_prices(instant, {key: name}), in_service_tier(version, name))
+                if own is not None and _differs(own, standard):
+                    services.append((name, own))
+    return replace(standard, by_service=tuple(services))
+
+
+def _differs(own: ModelPrice, standard: ModelPrice) -> bool:
+    """Not where the variant has not begun yet."""
+    return replace(own, version=standard.version) != standard
+
+
+def _plain_price(prices: genai.ModelPrice, version: str) -> ModelPrice | None:
     listed = {key for key, value in vars(prices).items() if value is not None}
     if listed and not listed & {*_TOKEN_CLASSES.values(), _PER_THOUSAND_REQUESTS}:
         return None
@@ -129,6 +176,7 @@ def _rates_above(prices: genai.ModelPrice, input_tokens: int) -> TokenRates:
         cache_read=rates["cache_read"],
         cache_write=rates["cache_write"],
         reasoning=rates["reasoning"],
+        cache_write_1h=rates["cache_write_1h"],
     )
 
 
@@ -142,10 +190,6 @@ def _rate_at(price: Decimal | genai.TieredPrices | None, input_tokens: int) -> D
 def _starts(prices: genai.ModelPrice) -> list[int]:
     tiered = (getattr(prices, key) for key in _TOKEN_CLASSES.values())
     return sorted({tier.start for price in tiered if hasattr(price, "tiers") for tier in price.tiers})
-
-
-def _base(prices: genai.ModelPrice, token_class: str) -> Decimal:
-    return _plain(prices, _TOKEN_CLASSES[token_class])
 
 
 def _plain(prices: genai.ModelPrice, key: str) -> Decimal:

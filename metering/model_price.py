@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import lcm
 
 from metering.money import NANOS_PER_USD, divide_half_even
+from metering.token_rates import Coefficients, TokenRates, check_rate, compile_rates, nanos_per_token
 from metering.usage import TokenUsage
 
-_NANOS_PER_TOKEN_AT_ONE_USD_PER_MILLION = 1000
+__all__ = ["STANDARD_SERVICE", "LongContextTier", "ModelPrice", "TokenRates", "check_rate"]
+
+STANDARD_SERVICE = frozenset({"", "default", "standard", "auto", "on_demand"})
+"""What vendors call their ordinary service tier; `batch`, `flex` and `priority` are others."""
+
+_TIER_MARK = ";tier="
 _ZERO = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRates:
-    """USD per million tokens of each class.
-
-    A class left out is charged as what it is a kind of: `cache_read` and `cache_write` as `input`,
-    `reasoning` as `output`. Raises ValueError, naming the field, if a rate is negative or not finite.
-    """
-
-    input: Decimal
-    output: Decimal = _ZERO
-    cache_read: Decimal | None = None
-    cache_write: Decimal | None = None
-    reasoning: Decimal | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("input", "output", "cache_read", "cache_write", "reasoning"):
-            check_rate(name, getattr(self, name))
-
-    def resolved(self) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal]:
-        """(input, cache_read, cache_write, output, reasoning), every class with its rate."""
-        return (
-            self.input,
-            self.input if self.cache_read is None else self.cache_read,
-            self.input if self.cache_write is None else self.cache_write,
-            self.output,
-            self.output if self.reasoning is None else self.reasoning,
-        )
+_NANOS_PER_US_AT_ONE_USD_PER_SECOND = 1000
+_US_PER_SECOND = 1_000_000
+_SECONDS_PER_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +32,12 @@ class LongContextTier:
     rates: TokenRates
 
 
-_Coefficients = tuple[int, int, int, int, int]
-
-
 @dataclass(frozen=True, slots=True)
 class ModelPrice:
     """A known price. `version` names its source for good, so that a row can be explained years later.
 
-    Raises ValueError if a rate is negative or not finite, or the tiers do not ascend.
+    Where the price changes with the hour, the price itself is the day's dearest, and `for_request` gives
+    the one in force. Raises ValueError if a rate is negative or not finite, or the tiers do not ascend.
     """
 
     rates: TokenRates
@@ -68,33 +46,44 @@ class ModelPrice:
     """USD per attempt, on top."""
     tiers: tuple[LongContextTier, ...] = ()
     """Ascending."""
+    per_second: Decimal = _ZERO
+    """USD per second of the attempt's duration, on top."""
+    by_hour: tuple[tuple[int, ModelPrice], ...] = ()
+    """(second of the UTC day from which it holds, price), ascending from 0. Empty: hours do not matter."""
+    by_service: tuple[tuple[str, ModelPrice], ...] = ()
+    """(service tier, price) where another tier than the standard one has its own: batch, flex, priority."""
     _scale: int = field(init=False, repr=False, compare=False)
     """Coefficients are whole numbers of 1/scale nano-dollars per token."""
     _per_request: int = field(init=False, repr=False, compare=False)
-    _base: _Coefficients = field(init=False, repr=False, compare=False)
-    _steps: tuple[tuple[int, _Coefficients], ...] = field(init=False, repr=False, compare=False)
+    _per_us: int = field(init=False, repr=False, compare=False)
+    _base: Coefficients = field(init=False, repr=False, compare=False)
+    _steps: tuple[tuple[int, Coefficients], ...] = field(init=False, repr=False, compare=False)
     """Descending by threshold, so that the first match is the right one."""
 
     def __post_init__(self) -> None:
         check_rate("per_request", self.per_request)
-        thresholds = [tier.over_input_tokens for tier in self.tiers]
-        if thresholds != sorted(set(thresholds)):
-            raise ValueError(f"tiers must ascend, not {thresholds}")
-        scale = _common_scale(self.per_request, [self.rates, *(tier.rates for tier in self.tiers)])
-        steps = tuple((tier.over_input_tokens, _compile(tier.rates, scale)) for tier in reversed(self.tiers))
+        check_rate("per_second", self.per_second)
+        _check_ascending([tier.over_input_tokens for tier in self.tiers], "tiers")
+        if self.by_hour:
+            _check_ascending([-1, *(start for start, _ in self.by_hour)], "hours")
+            if self.by_hour[0][0] != 0:
+                raise ValueError("hours must begin with the day")
+        scale = self._common_scale()
+        steps = tuple((t.over_input_tokens, compile_rates(t.rates, scale)) for t in reversed(self.tiers))
         object.__setattr__(self, "_scale", scale)
-        object.__setattr__(self, "_per_request", int(Fraction(self.per_request) * NANOS_PER_USD * scale))
-        object.__setattr__(self, "_base", _compile(self.rates, scale))
+        object.__setattr__(self, "_per_request", int(self._exact_per_request() * scale))
+        object.__setattr__(self, "_per_us", int(self._exact_per_us() * scale))
+        object.__setattr__(self, "_base", compile_rates(self.rates, scale))
         object.__setattr__(self, "_steps", steps)
 
-    def cost_nanos(self, usage: TokenUsage) -> int:
+    def cost_nanos(self, usage: TokenUsage, duration_us: int = 0) -> int:
         """The exact cost of one attempt, rounded once, half to even."""
         coefficients = self._base
         for over, dearer in self._steps:
             if usage.input_uncached + usage.cache_read + usage.cache_write > over:
                 coefficients = dearer
                 break
-        uncached, read, write, output, reasoning_extra = coefficients
+        uncached, read, write, output, reasoning_extra, write_1h_extra = coefficients
         scaled = (
             self._per_request
             + usage.input_uncached * uncached
@@ -103,7 +92,34 @@ class ModelPrice:
             + usage.output * output
             + usage.reasoning * reasoning_extra
         )
+        if usage.cache_write_1h:
+            scaled += usage.cache_write_1h * write_1h_extra
+        if self._per_us:
+            scaled += duration_us * self._per_us
         return scaled if self._scale == 1 else divide_half_even(scaled, self._scale)
+
+    def for_request(self, started_us: int, service_tier: str = "") -> ModelPrice:
+        """The price in force at this instant (UTC microseconds) for this service tier.
+
+        A tier that has no price of its own costs the standard rates, and the version says so: no tier is
+        taken on its name alone to be cheaper.
+        """
+        price = self
+        if self.by_hour:
+            second = started_us // _US_PER_SECOND % _SECONDS_PER_DAY
+            price = next(each for start, each in reversed(self.by_hour) if start <= second)
+        if service_tier in STANDARD_SERVICE:
+            return price
+        for name, own in price.by_service:
+            if name == service_tier:
+                return own
+        return replace(price, version=f"{in_service_tier(price.version, service_tier)}:standard-rates")
+
+    def every(self) -> Iterator[ModelPrice]:
+        """This price and all that stand for it at some hour or in some service tier."""
+        yield self
+        for _, price in (*self.by_hour, *self.by_service):
+            yield from price.every()
 
     @property
     def input_nanos_per_token(self) -> float:
@@ -115,23 +131,31 @@ class ModelPrice:
         """For ranking, never for billing."""
         return self._base[3] / self._scale
 
+    def _exact_per_request(self) -> Fraction:
+        return Fraction(self.per_request) * NANOS_PER_USD
 
-def check_rate(name: str, rate: Decimal | None) -> None:
-    """Raises ValueError, naming the field, unless the rate is absent or finite and at least 0."""
-    if rate is not None and not (rate.is_finite() and rate >= 0):
-        raise ValueError(f"{name} must be a finite number of at least 0, not {rate}")
+    def _exact_per_us(self) -> Fraction:
+        return Fraction(self.per_second) * _NANOS_PER_US_AT_ONE_USD_PER_SECOND
 
-
-def _nanos_per_token(rates: TokenRates) -> list[Fraction]:
-    return [Fraction(rate) * _NANOS_PER_TOKEN_AT_ONE_USD_PER_MILLION for rate in rates.resolved()]
-
-
-def _common_scale(per_request: Decimal, all_rates: Iterable[TokenRates]) -> int:
-    """The smallest number that makes every coefficient whole; 1 is the usual case."""
-    exact = [rate for rates in all_rates for rate in _nanos_per_token(rates)]
-    return lcm(*(rate.denominator for rate in exact), (Fraction(per_request) * NANOS_PER_USD).denominator)
+    def _common_scale(self) -> int:
+        """The smallest number that makes every coefficient whole; 1 is the usual case."""
+        all_rates = (self.rates, *(tier.rates for tier in self.tiers))
+        exact = [rate for rates in all_rates for rate in nanos_per_token(rates)]
+        exact += (self._exact_per_request(), self._exact_per_us())
+        return lcm(*(rate.denominator for rate in exact))
 
 
-def _compile(rates: TokenRates, scale: int) -> _Coefficients:
-    uncached, read, write, output, reasoning = (int(rate * scale) for rate in _nanos_per_token(rates))
-    return uncached, read, write, output, reasoning - output
+def service_tier_of(version: str) -> str:
+    """The service tier that a row's price version names; '' for the standard one."""
+    return version.partition(_TIER_MARK)[2].partition(":")[0]
+
+
+def in_service_tier(version: str, tier: str) -> str:
+    """The version of a price for another service tier than the standard one."""
+    return f"{version}{_TIER_MARK}{tier}"
+
+
+def _check_ascending(numbers: Iterable[int], what: str) -> None:
+    listed = list(numbers)
+    if listed != sorted(set(listed)):
+        raise ValueError(f"{what} must ascend, not {listed}")

@@ -95,18 +95,25 @@ class PriceBook:
 
 
 def ceiling(known: Sequence[ModelPrice]) -> ModelPrice | None:
-    """The dearest rate of each token class over all known prices and their tiers; None of none."""
+    """The dearest rate of each token class over all known prices, their tiers, hours and service tiers; None
+    of none."""
     if not known:
         return None
+    prices = [each for price in known for each in price.every()]
     resolved = [
-        rates.resolved() for price in known for rates in (price.rates, *(tier.rates for tier in price.tiers))
+        rates.resolved() for price in prices for rates in (price.rates, *(tier.rates for tier in price.tiers))
     ]
-    uncached, read, write, output, reasoning = (max(column) for column in zip(*resolved, strict=True))
-    per_request = max(price.per_request for price in known)
-    text = "|".join(_digits(rate) for rate in (uncached, read, write, output, reasoning, per_request))
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    uncached, read, write, output, reasoning, write_1h = (max(c) for c in zip(*resolved, strict=True))
+    per_request = max(price.per_request for price in prices)
+    per_second = max(price.per_second for price in prices)
+    amounts = [uncached, read, write, output, reasoning, per_request]
+    amounts += [write_1h, per_second] if per_second or write_1h != write else []
+    digest = hashlib.sha256("|".join(map(_digits, amounts)).encode()).hexdigest()[:8]
     return ModelPrice(
-        TokenRates(uncached, output, read, write, reasoning), f"ceiling:{digest}", per_request=per_request
+        TokenRates(uncached, output, read, write, reasoning, write_1h),
+        f"ceiling:{digest}",
+        per_request=per_request,
+        per_second=per_second,
     )
 
 

@@ -20,9 +20,10 @@ class Provenance(StrEnum):
 @dataclass(slots=True, unsafe_hash=True)
 class TokenUsage:
     """Tokens of one attempt. `input_uncached + cache_read + cache_write` is all input, each token in
-    exactly one class; `reasoning` is a subset of `output`.
+    exactly one class; `reasoning` is a subset of `output`, and `cache_write_1h` (kept for an hour, where a
+    vendor charges that differently) of `cache_write`.
 
-    Raises ValueError if a class is negative or reasoning exceeds output: a usage that does not add up
+    Raises ValueError if a class is negative or a subset exceeds its whole: a usage that does not add up
     must never reach a price. Not frozen, only never changed, as Event is.
     """
 
@@ -32,12 +33,15 @@ class TokenUsage:
     output: int = 0
     reasoning: int = 0
     provenance: Provenance = Provenance.ESTIMATED
+    cache_write_1h: int = 0
 
     def __post_init__(self) -> None:
         if self.input_uncached < 0 or self.cache_read < 0 or self.cache_write < 0 or self.reasoning < 0:
             raise ValueError(f"negative token count in {self!r}")
         if self.reasoning > self.output:  # so output is not negative either
             raise ValueError(f"reasoning exceeds output in {self!r}")
+        if self.cache_write_1h and not 0 < self.cache_write_1h <= self.cache_write:
+            raise ValueError(f"cache_write_1h is no part of cache_write in {self!r}")
 
     @property
     def input_total(self) -> int:

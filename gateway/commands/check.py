@@ -15,7 +15,7 @@ from gateway.config import GatewaySettings
 from gateway.config_file import LoadedConfig, load
 from gateway.describe import describe, in_words
 from gateway.keydirectory import tenants_in_store
-from gateway.pricecheck import price_check
+from gateway.pricecheck import list_price, price_check
 from gateway.problems import ConfigError, Problem, dotted
 from gateway.snapshot import compile_snapshot
 from metering.catalogue import GenaiCatalogue
@@ -39,7 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
     catalogue = GenaiCatalogue()
     try:
         loaded = load(
-            arguments.config, os.environ, priced=price_check(catalogue), tenants_in_store=tenants_in_store
+            arguments.config,
+            os.environ,
+            priced=price_check(catalogue),
+            listed=list_price(catalogue),
+            tenants_in_store=tenants_in_store,
         )
     except ConfigError as error:
         return _mistakes(error.problems, as_json=arguments.json)

@@ -100,7 +100,9 @@ def test_the_ceiling_is_the_dearest_of_each_class() -> None:
         "m", "b", None, "m", TODAY
     )
     assert price is not None
-    assert price.rates == TokenRates(Decimal(3), Decimal(9), Decimal("0.5"), Decimal(3), Decimal(9))
+    assert price.rates == TokenRates(
+        Decimal(3), Decimal(9), Decimal("0.5"), Decimal(3), Decimal(9), Decimal(3)
+    )
     assert price.per_request == 1
     assert price.version.startswith("ceiling:")
 

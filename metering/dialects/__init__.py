@@ -1,0 +1,1 @@
+"""How each vendor and engine reports usage, as pure functions of the JSON they send: one file per family."""

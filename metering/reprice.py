@@ -1,0 +1,218 @@
+"""Pricing an open period again: what a new price book changes, for whom, and the rows that change it.
+
+Rows are never altered. A correction is a row of its own that carries the differences of list, cost and
+baseline and no tokens, so that sums of tokens stay and sums of money become what the new book says. The plan
+counts corrections already there, so that planning again after applying finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, NamedTuple, Protocol
+
+from metering.event import Event
+from metering.usage import TokenUsage
+
+MAX_RATIO_UNASKED = 10
+"""A list price that moves by more than this factor needs the operator's word."""
+
+WAS_UNKNOWN = "was_unknown"
+"""The `error` of a correction that prices what had no price."""
+
+
+_MEASURED_ONCE = ("prefill_us", "decode_us", "gpu_ns", "gpu_nanos")
+"""Fields that a correction must not repeat, or they would count twice."""
+
+
+class Amounts(NamedTuple):
+    """Nano-dollars; None where unknown."""
+
+    list_nanos: int | None
+    cost_nanos: int | None
+    baseline_nanos: int | None
+
+
+class Charge(NamedTuple):
+    """What the new book says of one event."""
+
+    price_version: str
+    amounts: Amounts
+
+
+class Book(Protocol):
+    def charge(self, event: Event) -> Charge | None:
+        """What this event costs under the new prices and terms; None where they know no price. An amount that
+        this book does not determine (a baseline whose route is gone) is None and is left as it was."""
+        ...
+
+
+class Applied(NamedTuple):
+    """The corrections that an event already has."""
+
+    rows: int
+    amounts: Amounts
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """Differences to add to one event, and the id that two runs of one plan share."""
+
+    id: str
+    event: Event
+    price_version: str
+    difference: Amounts
+    """None adds nothing."""
+    list_before: int | None
+    was_unknown: bool
+    """The event's cost was unknown until now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    corrections: tuple[Correction, ...]
+    looked_at: int
+    unpriced: Mapping[str, int]
+    """Model -> events with a known cost for which the new book has no price: they stay as they are."""
+    jumps: Mapping[str, Fraction | None]
+    """Model -> the largest factor, up or down, by which an event's list price moves, where that is more than
+    MAX_RATIO_UNASKED; None from or to nothing."""
+
+    @property
+    def needs_yes(self) -> bool:
+        return bool(self.jumps)
+
+
+class NeedsYes(Exception):
+    """A price moves by more than MAX_RATIO_UNASKED and nobody has said yes."""
+
+
+class ClosedPeriod(Exception):
+    """The plan touches a period whose books are closed."""
+
+
+class Books(Protocol):
+    """Where corrections go."""
+
+    def is_open(self, started_us: int) -> bool:
+        """Whether the period that an event of this instant belongs to still takes corrections."""
+        ...
+
+    def write(self, rows: Sequence[Event]) -> None:
+        """Inserts rows, ignoring those whose id is there already."""
+        ...
+
+
+def applied(corrections: Iterable[tuple[str, int | None, int | None, int | None]]) -> dict[str, Applied]:
+    """(corrected id, list, cost, baseline) of every correction there is -> what each event has."""
+    found: dict[str, Applied] = {}
+    for corrected, *amounts in corrections:
+        before = found.get(corrected, Applied(0, Amounts(None, None, None)))
+        sums = Amounts(*(_plus(a, b) for a, b in zip(before.amounts, amounts, strict=True)))
+        found[corrected] = Applied(before.rows + 1, sums)
+    return found
+
+
+def plan(events: Iterable[Event], already: Mapping[str, Applied], book: Book) -> Plan:
+    """What the new book changes. `events` are attempts and hits with tokens, corrections left out; `already`
+    is what `applied` makes of the corrections. Writes nothing."""
+    corrections: list[Correction] = []
+    unpriced: dict[str, int] = {}
+    jumps: dict[str, Fraction | None] = {}
+    looked_at = 0
+    for event in events:
+        if event.usage is None:
+            continue
+        looked_at += 1
+        charge = book.charge(event)
+        if charge is None:
+            if event.cost_nanos is not None:
+                unpriced[event.served_model] = unpriced.get(event.served_model, 0) + 1
+            continue
+        correction = _correction(event, already.get(event.id), charge)
+        if correction is not None:
+            corrections.append(correction)
+            _note_jump(jumps, correction)
+    return Plan(tuple(corrections), looked_at, unpriced, jumps)
+
+
+def apply(plan: Plan, books: Books, *, yes: bool = False, batch: int = 1000) -> int:
+    """Writes the plan's rows and returns how many. Running it again, or beside another run of the same plan,
+    adds nothing: the rows' ids follow from what they change.
+
+    Raises NeedsYes or ClosedPeriod before anything is written.
+    """
+    if plan.needs_yes and not yes:
+        raise NeedsYes(
+            f"the price of {', '.join(sorted(plan.jumps))} moves by more than {MAX_RATIO_UNASKED}x"
+        )
+    closed = next((c for c in plan.corrections if not books.is_open(c.event.started_us)), None)
+    if closed is not None:
+        raise ClosedPeriod(f"event {closed.event.id} lies in a closed period")
+    rows = [correction_row(correction) for correction in plan.corrections]
+    for start in range(0, len(rows), batch):
+        books.write(rows[start : start + batch])
+    return len(rows)
+
+
+def correction_row(correction: Correction) -> Event:
+    """The corrected row again, with its own id, no tokens, and the differences."""
+    event, difference = correction.event, correction.difference
+    assert event.usage is not None, "only events with tokens are priced"
+    marks: dict[str, Any] = {"kind": "correction", "corrects": event.id}
+    marks |= {name: None for name in _MEASURED_ONCE if hasattr(event, name)}
+    return replace(
+        event,
+        id=correction.id,
+        usage=TokenUsage(provenance=event.usage.provenance),
+        price_version=correction.price_version,
+        list_nanos=difference.list_nanos,
+        cost_nanos=difference.cost_nanos,
+        baseline_nanos=difference.baseline_nanos,
+        error=WAS_UNKNOWN if correction.was_unknown else "",
+        **marks,
+    )
+
+
+def _correction(event: Event, had: Applied | None, charge: Charge) -> Correction | None:
+    count, sums = had or Applied(0, Amounts(None, None, None))
+    stored = Amounts(event.list_nanos, event.cost_nanos, event.baseline_nanos)
+    now = Amounts(*(_plus(a, b) for a, b in zip(stored, sums, strict=True)))
+    difference = Amounts(*(_minus(new, old) for new, old in zip(charge.amounts, now, strict=True)))
+    unknown = now.cost_nanos is None and charge.amounts.cost_nanos is not None
+    if not unknown and not any(difference):
+        return None
+    seed = f"{event.id}|{count}|{charge.price_version}|{difference}"
+    return Correction(
+        id="R" + hashlib.sha256(seed.encode()).hexdigest()[:25].upper(),
+        event=event,
+        price_version=charge.price_version,
+        difference=difference,
+        list_before=now.list_nanos,
+        was_unknown=unknown,
+    )
+
+
+def _note_jump(jumps: dict[str, Fraction | None], correction: Correction) -> None:
+    old, difference = correction.list_before, correction.difference.list_nanos
+    if old is None or not difference:
+        return
+    model, new = correction.event.served_model, old + difference
+    if old == 0 or new == 0:
+        jumps[model] = None
+        return
+    ratio = max(Fraction(new, old), Fraction(old, new))
+    largest = jumps.get(model, Fraction(MAX_RATIO_UNASKED))
+    if largest is not None and ratio > largest:
+        jumps[model] = ratio
+
+
+def _plus(amount: int | None, more: int | None) -> int | None:
+    return amount if more is None else more if amount is None else amount + more
+
+
+def _minus(new: int | None, old: int | None) -> int | None:
+    """None where nothing is to be added, because the new amount is not determined."""
+    return None if new is None else new - (old or 0)
