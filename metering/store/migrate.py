@@ -11,6 +11,7 @@ from metering.ledger import LedgerError
 HEAD = "v0002"
 """The newest revision of metering/migrations/versions."""
 REVISIONS = ("v0001", HEAD)
+VERSION_QUERY = "SELECT version_num FROM alembic_version"
 _FOLDER = Path(__file__).resolve().parents[1] / "migrations"
 
 
@@ -18,7 +19,7 @@ def current_revision(connection: Connection, name: str) -> str | None:
     """None for a database without a ledger. Raises LedgerError if a newer release made it."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    found = connection.execute(text(VERSION_QUERY)).scalar()
     if found is not None and found not in REVISIONS:
         known = ", ".join(REVISIONS)
         raise LedgerError(f"ledger {name} has revision {found}, this program knows {known}; use a newer release")
