@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from metering.outcome import Outcome
 from metering.usage import TokenUsage
 
-
 WAS_UNKNOWN = "was_unknown"
 """The `error` of a correction that prices what had no price: one unknown cost less."""
 

@@ -74,7 +74,9 @@ def cuts_hours(period: str, zone: str, first_us: int, last_us: int) -> set[int]:
     """
     if period == "hour" or zone == _UTC:
         return set()
-    return {start - start % US_PER_HOUR for start in _midnights(zone, first_us, last_us) if start % US_PER_HOUR}
+    return {
+        start - start % US_PER_HOUR for start in _midnights(zone, first_us, last_us) if start % US_PER_HOUR
+    }
 
 
 def _midnights(zone: str, first_us: int, last_us: int) -> Iterator[int]:

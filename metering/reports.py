@@ -167,16 +167,8 @@ _UNKNOWN_WITHOUT = frozenset(
 def usage_report(reader: LedgerReader, query: ReportQuery) -> UsageReport:
     """Rows and totals as of one moment. Blocks while the ledger sums. Raises LedgerError, and ReportError for
     part of an hour whose rows were deleted."""
-    asked = Asked(
-        groups=tuple(_column(name) for name in query.group_by),
-        where={_column(name): value for name, value in query.where.items()},
-        from_us=query.from_us,
-        until_us=query.until_us,
-        time_zone=query.time_zone,
-        measures=SUM_NAMES,
-    )
     try:
-        found = read_sums(reader, asked)
+        found = read_sums(reader, asked_of(query))
     except ValueError as error:
         raise ReportError(str(error)) from error
     width = len(query.group_by)
@@ -185,10 +177,24 @@ def usage_report(reader: LedgerReader, query: ReportQuery) -> UsageReport:
     return UsageReport(query, tuple(row for row in rows if _says_something(row.sums)), _total(sums.values()))
 
 
+def asked_of(query: ReportQuery) -> Asked:
+    """In the names of the ledger's columns."""
+    return Asked(
+        groups=tuple(_column(name) for name in query.group_by),
+        where={_column(name): value for name, value in query.where.items()},
+        from_us=query.from_us,
+        until_us=query.until_us,
+        time_zone=query.time_zone,
+        measures=SUM_NAMES,
+    )
+
+
 def _sums(amounts: Iterable[Any]) -> UsageSums:
     named = dict(zip(SUM_NAMES, amounts, strict=True))
     missing = {name: None if name in _UNKNOWN_WITHOUT else 0 for name in SUM_NAMES}
-    return UsageSums(**{name: missing[name] if value is None else int(value) for name, value in named.items()})
+    return UsageSums(
+        **{name: missing[name] if value is None else int(value) for name, value in named.items()}
+    )
 
 
 def _total(rows: Iterable[Sequence[Any]]) -> UsageSums:

@@ -48,6 +48,7 @@ class SqliteLedger:
         self._connection = _open(self.path, busy_timeout_s)
         self._closed = False
         self._due = RollupDue(clock)
+        self.session = SqliteSession(self._connection)
         self._retained_from_us = retained_from_us(self.session)
 
     def append(self, events: Sequence[Event]) -> int:
@@ -86,10 +87,6 @@ class SqliteLedger:
         """Close a GPU window, or replace what was said of it before. Raises LedgerUnavailable."""
         with self._lock, self._errors(), _transaction(self._connection):
             replace_window(self.session, window, shares)
-
-    @property
-    def session(self) -> SqliteSession:
-        return SqliteSession(self._connection)
 
     def _roll_up(self) -> None:
         more = True

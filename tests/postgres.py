@@ -50,7 +50,9 @@ def _from_system_package() -> Path | None:
         return None
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]):
-        subprocess.run(["apt-get", "--quiet", *arguments], env=environment, check=False, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["apt-get", "--quiet", *arguments], env=environment, check=False, stdout=subprocess.DEVNULL
+        )
     return _installed()
 
 
@@ -149,7 +151,12 @@ def _make_cluster(found: Path, folder: Path) -> None:
         shutil.chown(folder, user=int(who["user"]), group=int(who["group"]))  # type: ignore[call-overload]
     command = [str(found / "initdb"), "-D", str(folder / "data"), "-U", "weir", "--auth=trust", "--no-sync"]
     done = subprocess.run(
-        [*command, "--encoding=UTF8", "--locale=C"], cwd=folder, capture_output=True, text=True, check=False, **who
+        [*command, "--encoding=UTF8", "--locale=C"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        **who,
     )  # type: ignore[call-overload]
     if done.returncode:
         raise NoPostgres(f"initdb: {done.stderr[-2000:]}")

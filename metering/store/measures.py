@@ -17,6 +17,7 @@ from metering.store.tables import events, gpu_shares
 Expression = ColumnElement[object]
 _E, _S = events.c, gpu_shares.c
 
+
 def _text(value: str) -> Expression:
     """Written out, not bound: it is ours, and a plan can count on it."""
     return literal_column(f"'{value}'")
@@ -36,7 +37,9 @@ def _one_if(condition: ColumnElement[bool]) -> Expression:
     return case((condition, _number(1)), else_=_number(0))
 
 
-def _if(condition: ColumnElement[bool], value: SQLCoreOperations[object], otherwise: object = _NONE) -> Expression:
+def _if(
+    condition: ColumnElement[bool], value: SQLCoreOperations[object], otherwise: object = _NONE
+) -> Expression:
     return case((condition, value), else_=otherwise)
 
 

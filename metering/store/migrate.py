@@ -22,7 +22,9 @@ def current_revision(connection: Connection, name: str) -> str | None:
     found = connection.execute(text(VERSION_QUERY)).scalar()
     if found is not None and found not in REVISIONS:
         known = ", ".join(REVISIONS)
-        raise LedgerError(f"ledger {name} has revision {found}, this program knows {known}; use a newer release")
+        raise LedgerError(
+            f"ledger {name} has revision {found}, this program knows {known}; use a newer release"
+        )
     return found
 
 

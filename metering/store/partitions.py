@@ -58,7 +58,9 @@ def drop_months(connection: Connection, until_us: int) -> int:
     """Drop the months that end by then. In the caller's transaction. Raises LedgerUnavailable if one of their
     rows is not rolled up yet."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (PARTITIONS_LOCK,))
-    old = sorted(month for month in existing_months(connection) if month_start_us(next_month(month)) <= until_us)
+    old = sorted(
+        month for month in existing_months(connection) if month_start_us(next_month(month)) <= until_us
+    )
     if not old:
         return 0
     for month in old:  # nobody writes to them from here on

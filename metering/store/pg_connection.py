@@ -15,10 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
+from sqlalchemy import Table
 from sqlalchemy.engine.interfaces import Dialect
 
 from metering.ledger import LedgerError
-from metering.store.sql import POSTGRESQL, Query, Row, render, render_many
+from metering.store.sql import POSTGRESQL, Query, Row, render, render_creation, render_many
 
 SCHEMES = ("postgresql://", "postgres://")
 APPLICATION = "weir"
@@ -94,6 +95,10 @@ class PostgresSession:
         sql, parameters = render(query, POSTGRESQL)
         cursor = self._connection.execute(sql.encode(), parameters)
         return cursor.fetchall() if cursor.description else []
+
+    def make_temporary(self, table: Table) -> None:
+        self._connection.execute("SET LOCAL client_min_messages = error")  # it is there already, as a rule
+        self._connection.execute(render_creation(table, POSTGRESQL).encode())
 
     def run_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:

@@ -22,7 +22,7 @@ from metering.event import Event
 from metering.ledger import EventRejected, LedgerError, LedgerUnavailable, Row
 from metering.rows import COLUMNS, to_row
 from metering.store.due import RollupDue
-from metering.store.ids import Month, NotAnId, lowest_id, month_of, month_start_us, next_month
+from metering.store.ids import Month, NotAnId, month_of
 from metering.store.migrate import HEAD, VERSION_QUERY, upgrade
 from metering.store.partitions import drop_months, existing_months, make_months
 from metering.store.pg_connection import Patience, PostgresSession, connect, deadline, shown
@@ -244,9 +244,7 @@ class PostgresLedger:
             raise LedgerUnavailable(f"ledger {self.name}: {error}") from error
 
 
-_FITS = [
-    (name, int if name in INTEGER_COLUMNS else str, may_be_null(name)) for name in COLUMNS
-]
+_FITS = [(name, int if name in INTEGER_COLUMNS else str, may_be_null(name)) for name in COLUMNS]
 
 
 def _check(rows: Sequence[Row]) -> None:

@@ -1,9 +1,10 @@
 """A report's sums in SQL: from rollups for whole hours, from rows for what is not rolled up or not whole.
 
-    whole hours           rollup_hourly, joined with its groups after summing
-    whole hours, tail     the events that no rollup has yet
-    parts of hours        events and GPU shares, where the period begins or ends within an hour or a midnight
-                          of the time zone cuts one
+whole days            rollup_daily, joined with its groups after summing
+other whole hours     rollup_hourly, likewise
+whole hours, tail     the events that no rollup has yet
+parts of hours        events and GPU shares, where the period begins or ends within an hour or a midnight
+                      of the time zone cuts one
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, String, Table, and_, cast, func, literal, or_, select, union_all
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.sql.selectable import FromClause
 
+from metering.days import US_PER_DAY
 from metering.ledger import LedgerReader, Row
 from metering.periods import PERIODS, cuts_hours, local_period, period_in_sql
 from metering.store.names import US_PER_HOUR
@@ -26,6 +28,7 @@ from metering.store.tables import (
     events,
     gpu_shares,
     ledger_state,
+    rollup_daily,
     rollup_groups,
     rollup_hourly,
     rollup_pending,
@@ -71,14 +74,19 @@ def read_sums(reader: LedgerReader, asked: Asked) -> list[Row]:
 
     Raises LedgerError, and ValueError for part of an hour whose rows were deleted.
     """
+    (rows,) = reader.read(sums_query(reader, asked))
+    return rows
+
+
+def sums_query(reader: LedgerReader, asked: Asked) -> Part:
+    """What `read_sums` reads: `reader` is asked for what the question's spans depend on. Raises as it does."""
     hours = _hours(reader, asked)
-    parts = [_of_rollups(reader, asked, hours), _of_tail(reader, asked, hours)]
+    parts = [*_of_rollups(reader, asked, hours), _of_tail(reader, asked, hours)]
     if hours.parts:
         parts += _of_parts(reader, asked, hours)
     every = union_all(*parts).subquery("every")
     keys = [every.c[f"g{at}"] for at in range(len(asked.groups))]
-    (rows,) = reader.read(select(*keys, *(func.sum(every.c[name]) for name in asked.measures)).group_by(*keys))
-    return rows
+    return select(*keys, *(func.sum(every.c[name]) for name in asked.measures)).group_by(*keys)
 
 
 def _hours(reader: LedgerReader, asked: Asked) -> _Hours:
@@ -97,9 +105,11 @@ def _hours(reader: LedgerReader, asked: Asked) -> _Hours:
 
 def _cut(reader: LedgerReader, asked: Asked, first_us: int, until_us: int) -> Iterator[int]:
     """Only a zone that is no whole number of hours from UTC has any."""
-    if asked.time_zone == "UTC" or not set(asked.periods) - {"hour"}:
+    if asked.time_zone == "UTC" or not any(_varies(asked, name) for name in asked.periods if name != "hour"):
         return
-    spans = ((func.min(column), func.max(column)) for column in (rollup_hourly.c.hour_us, events.c.started_us))
+    spans = (
+        (func.min(column), func.max(column)) for column in (rollup_hourly.c.hour_us, events.c.started_us)
+    )
     found = [row[0] for row in reader.read(*(select(*span) for span in spans))]
     known = [int(instant) for row in found for instant in row if instant is not None]
     if known:
@@ -113,20 +123,52 @@ def _check_retained(reader: LedgerReader, hours: _Hours) -> None:
         return
     ((*found,),) = reader.read(select(ledger_state.c.value).where(ledger_state.c.name == RETAINED_FROM_US))
     if found and min(start for start, _ in hours.parts) < int(found[0][0] or 0):
-        raise ValueError("from, until: rows of that time were deleted, and whole UTC hours are all that is left")
+        raise ValueError(
+            "from, until: rows of that time were deleted, and whole UTC hours are all that is left"
+        )
 
 
-def _of_rollups(reader: LedgerReader, asked: Asked, hours: _Hours) -> Part:
+def _of_rollups(reader: LedgerReader, asked: Asked, hours: _Hours) -> list[Part]:
+    """Whole days from the daily sums, what is left at the ends from the hourly ones."""
+    hour, day = rollup_hourly.c.hour_us, rollup_daily.c.day_us
+    first_day, until_day = (
+        hours.first_us + -hours.first_us % US_PER_DAY,
+        hours.until_us - hours.until_us % US_PER_DAY,
+    )
+    if not _days_do(asked) or first_day >= until_day:
+        chosen = [hour >= hours.first_us, hour < hours.until_us]
+        chosen += [hour.not_in(hours.cut)] if hours.cut else []
+        return [_of_sums(reader, asked, rollup_hourly, hour, chosen)]
+    ends = ((hours.first_us, first_day), (until_day, hours.until_us))
+    at_ends = [and_(hour >= start, hour < end) for start, end in ends if start < end]
+    parts = [_of_sums(reader, asked, rollup_daily, day, [day >= first_day, day < until_day])]
+    return parts + ([_of_sums(reader, asked, rollup_hourly, hour, [or_(*at_ends)])] if at_ends else [])
+
+
+def _days_do(asked: Asked) -> bool:
+    """Whether a UTC day lies in one period of each kind asked for."""
+    return all(
+        not _varies(asked, name) or (name != "hour" and asked.time_zone == "UTC") for name in asked.periods
+    )
+
+
+def _of_sums(
+    reader: LedgerReader,
+    asked: Asked,
+    table: Table,
+    start: ColumnElement[int],
+    chosen: Sequence[ColumnElement[bool]],
+) -> Part:
     """Summed per group first: the groups' texts are read once each, not once per hour."""
-    hour = rollup_hourly.c.hour_us
-    chosen = [hour >= hours.first_us, hour < hours.until_us, *([hour.not_in(hours.cut)] if hours.cut else [])]
-    labels = {name: _period(reader, asked, name, hour) for name in asked.periods}
-    keys = [rollup_hourly.c.group_id, *(label.label(name) for name, label in labels.items())]
-    sums = [func.sum(rollup_hourly.c[name]).label(name) for name in asked.measures]
+    labels = {name: _period(reader, asked, name, start) for name in asked.periods}
+    keys = [table.c.group_id, *(label.label(name) for name, label in labels.items())]
+    sums = [func.sum(table.c[name]).label(name) for name in asked.measures]
     positions = [keys[0], *(labels[name] for name in labels if _varies(asked, name))]
-    inner = select(*keys, *sums).where(*chosen).group_by(*positions).subquery("rolled")
+    inner = select(*keys, *sums).where(*chosen).group_by(*positions).subquery()
     joined = inner.join(rollup_groups, inner.c.group_id == rollup_groups.c.group_id)
-    values = {name: inner.c[name] if name in labels else _value(reader, name, rollup_groups) for name in asked.names}
+    values = {
+        name: inner.c[name] if name in labels else _value(reader, name, rollup_groups) for name in asked.names
+    }
     return _part(asked, values, {name: inner.c[name] for name in asked.measures}).select_from(joined)
 
 
@@ -167,7 +209,9 @@ def _part(
     return select(*groups, *sums).where(*(values[name] == value for name, value in asked.where.items()))
 
 
-def _period(reader: LedgerReader, asked: Asked, name: str, instant_us: ColumnElement[int]) -> ColumnElement[str]:
+def _period(
+    reader: LedgerReader, asked: Asked, name: str, instant_us: ColumnElement[int]
+) -> ColumnElement[str]:
     if _varies(asked, name):
         return period_in_sql(reader.dialect, name, instant_us, asked.time_zone)
     return literal(local_period(asked.from_us or 0, asked.time_zone, name), String)

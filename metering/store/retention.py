@@ -52,7 +52,9 @@ def check_retained(rows: Sequence[Row], retained_us: int) -> None:
     bound = lowest_id(retained_us)
     for row in rows:
         if isinstance(row[0], str) and row[0] < bound:
-            raise EventRejected(f"event {row[0]} is older than what the ledger retains, and cannot be checked")
+            raise EventRejected(
+                f"event {row[0]} is older than what the ledger retains, and cannot be checked"
+            )
 
 
 def begin_deletion(session: Session, until_us: int) -> str:

@@ -1,4 +1,4 @@
-"""Hourly rollups: the sums that reports read instead of rows.
+"""Hourly and daily rollups: the sums that reports read instead of rows.
 
     append           rows come in, once each, and are not in the rollups yet (the tail)
     roll_up          the tail is summed into the rollups, and is the tail no more, in one transaction
@@ -13,11 +13,24 @@ takes the entries that it sees away. A batch that commits late shows its entry l
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from hashlib import blake2b
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Subquery, and_, cast, delete, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Subquery,
+    Table,
+    Text,
+    and_,
+    cast,
+    delete,
+    func,
+    literal_column,
+    select,
+    true,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from metering.days import US_PER_DAY
@@ -30,12 +43,14 @@ from metering.store.measures import (
     SHARE_MEASURES,
 )
 from metering.store.names import DIMENSION_COLUMNS, MEASURES
-from metering.store.sql import POSTGRESQL, Query, Row, Session
+from metering.store.sql import POSTGRESQL, Query, Session
 from metering.store.tables import (
     ROLLED_SEQ,
     events,
     gpu_shares,
+    incoming_sums,
     ledger_state,
+    rollup_daily,
     rollup_groups,
     rollup_hourly,
     rollup_pending,
@@ -43,7 +58,8 @@ from metering.store.tables import (
 
 BATCHES_AT_ONCE = 2000
 _ROWS_AT_ONCE = 200_000
-_WIDTH = len(DIMENSION_COLUMNS)
+_DIGEST_BYTES = 16
+_DAY = literal_column(str(US_PER_DAY), BigInteger)
 
 Condition = ColumnElement[bool]
 
@@ -56,14 +72,13 @@ def contributions(condition: Condition) -> Subquery:
 
 def share_contributions(condition: Condition) -> Subquery:
     """The chosen GPU shares, likewise."""
-    columns = {"hour_us": SHARE_HOUR, "at_us": gpu_shares.c.window_start_us, **SHARE_DIMENSIONS, **SHARE_MEASURES}
+    columns = {
+        "hour_us": SHARE_HOUR,
+        "at_us": gpu_shares.c.window_start_us,
+        **SHARE_DIMENSIONS,
+        **SHARE_MEASURES,
+    }
     return select(*(columns[name].label(name) for name in columns)).where(condition).subquery("shares")
-
-
-def hourly_sums(rows: Subquery) -> Query:
-    """(hour, dimensions ..., measures ...) of what `contributions` gave."""
-    keys = [rows.c.hour_us, *(rows.c[name] for name in DIMENSION_COLUMNS)]
-    return select(*keys, *(func.sum(rows.c[name]) for name in MEASURES)).group_by(*keys)
 
 
 def tail(session: Session) -> Condition:
@@ -83,13 +98,14 @@ def roll_up(session: Session) -> bool:
     """Sum a piece of the tail into the rollups. Whether there may be more of it. In the caller's transaction."""
     if session.dialect is POSTGRESQL:
         claimed = _claim_batches(session)
-        add(session, session.run(hourly_sums(contributions(events.c.seq.in_(claimed)))))
+        if claimed:
+            add(session, contributions(events.c.seq.in_(claimed)))
         return len(claimed) == BATCHES_AT_ONCE
     ((low, high),) = session.run(select(rolled_seq(), func.max(events.c.seq)).select_from(events))
     if high is None or high <= low:
         return False
     until = min(high, low + _ROWS_AT_ONCE)
-    add(session, session.run(hourly_sums(contributions(events.c.seq.between(low + 1, until)))))
+    add(session, contributions(events.c.seq.between(low + 1, until)))
     set_state(session, ROLLED_SEQ, str(until))
     return bool(until < high)
 
@@ -106,32 +122,42 @@ def _claim_batches(session: Session) -> list[int]:
     return sorted(seq for (seq,) in session.run(claim))
 
 
-def add(session: Session, sums: Iterable[Row], sign: int = 1) -> None:
-    """Add (or, with -1, subtract) rows of `hourly_sums`. In the order of their keys, so that two that do this
-    at the same time wait for each other and never deadlock."""
-    keyed = sorted((_keyed(row, sign) for row in sums), key=lambda row: (row["hour_us"], row["group_id"]))
-    if not keyed:
-        return
-    groups = {row["group_id"]: row for row in keyed}
-    new_groups = [_pick(groups[one], rollup_groups.c.keys()) for one in sorted(groups)]
-    session.run_many(insert_into(session, rollup_groups).on_conflict_do_nothing(), new_groups)
-    session.run_many(_adding(session), [_pick(row, rollup_hourly.c.keys()) for row in keyed])
+def add(session: Session, rows: Subquery, sign: int = 1) -> None:
+    """Add (or, with -1, subtract) what `contributions` gave. Sums are written in the order of their keys, so
+    that two that do this at the same time wait for each other and never deadlock."""
+    given = incoming_sums.c
+    session.make_temporary(incoming_sums)
+    session.run(delete(incoming_sums))
+    session.run(incoming_sums.insert().from_select(given.keys(), _hourly_sums(session, rows, sign)))
+    groups = select(*(given[name] for name in rollup_groups.c.keys())).distinct().order_by(given.group_id)
+    session.run(_upsert(session, rollup_groups, groups).on_conflict_do_nothing())
+    for table, start in (
+        (rollup_hourly, given.hour_us),
+        (rollup_daily, given.hour_us - given.hour_us % _DAY),
+    ):
+        keys = (start, given.group_id)
+        sums = select(*keys, *(func.sum(given[name]) for name in MEASURES)).group_by(*keys).order_by(*keys)
+        session.run(_adding(session, table, sums))
 
 
-def _keyed(row: Row, sign: int) -> dict[str, Any]:
-    dimensions = row[1 : 1 + _WIDTH]
-    sums = [None if value is None else sign * int(value) for value in row[1 + _WIDTH :]]
-    values = zip((*DIMENSION_COLUMNS, *MEASURES), (*dimensions, *sums), strict=True)
-    return {"hour_us": row[0], "group_id": group_id(dimensions), **dict(values)}
+def _hourly_sums(session: Session, rows: Subquery, sign: int) -> Query:
+    keys = [rows.c.hour_us, *(rows.c[name] for name in DIMENSION_COLUMNS)]
+    group = group_id(session, keys[1:])
+    sums = (sign * func.sum(rows.c[name]) for name in MEASURES)
+    return select(keys[0], group, *keys[1:], *sums).group_by(*keys)
 
 
-def group_id(dimensions: Sequence[str | int]) -> bytes:
-    """128 bits: among 10**9 groups the chance of two alike is 10**-21."""
-    return blake2b(json.dumps(dimensions, ensure_ascii=True).encode(), digest_size=16).digest()
+def group_id(session: Session, dimensions: Sequence[ColumnElement[Any]]) -> ColumnElement[bytes]:
+    """128 bits of a cryptographic hash: nobody can make two groups one, by chance or by choice of names."""
+    if session.dialect is POSTGRESQL:
+        text = cast(func.json_build_array(*dimensions), Text)
+        return func.substring(func.sha256(func.convert_to(text, "UTF8")), 1, _DIGEST_BYTES)
+    return func.weir_group_id(*dimensions)
 
 
-def _pick(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    return {name: row[name] for name in names}
+def digest_of(*dimensions: str | int) -> bytes:
+    """SQLite's `weir_group_id`."""
+    return sha256(json.dumps(dimensions).encode()).digest()[:_DIGEST_BYTES]
 
 
 def insert_into(session: Session, table: Any) -> Any:
@@ -139,12 +165,17 @@ def insert_into(session: Session, table: Any) -> Any:
     return postgresql.insert(table) if session.dialect is POSTGRESQL else sqlite.insert(table)
 
 
-def _adding(session: Session) -> Query:
+def _upsert(session: Session, table: Table, rows: Query) -> Any:
+    """SQLite needs a WHERE to tell ON CONFLICT from a join's ON."""
+    return insert_into(session, table).from_select(table.c.keys(), rows.where(true()))  # type: ignore[union-attr]
+
+
+def _adding(session: Session, table: Table, rows: Query) -> Query:
     """An amount that neither side knows stays unknown."""
-    insert = insert_into(session, rollup_hourly)
-    old, new = rollup_hourly.c, insert.excluded
+    insert = _upsert(session, table, rows)
+    old, new = table.c, insert.excluded
     total = {name: func.coalesce(old[name] + new[name], old[name], new[name]) for name in MEASURES}
-    adding: Query = insert.on_conflict_do_update(index_elements=[old.hour_us, old.group_id], set_=total)
+    adding: Query = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=total)
     return adding
 
 
@@ -159,16 +190,16 @@ def get_state(session: Session, name: str) -> str | None:
 
 
 def rebuild(session: Session, from_us: int | None) -> None:
-    """The rollups of all hours from this one on (None: all) made again from rows. The caller's transaction
+    """The rollups of all days from this one on (None: all) made again from rows. The caller's transaction
     sees one moment, and nothing else rolls up meanwhile."""
     since = 0 if from_us is None else from_us
     session.run(delete(rollup_hourly).where(rollup_hourly.c.hour_us >= since))
-    add(session, session.run(hourly_sums(contributions(tail(session) & (events.c.started_us < since)))))
+    session.run(delete(rollup_daily).where(rollup_daily.c.day_us >= since))
+    add(session, contributions(tail(session) & (events.c.started_us < since)))
     for first, until in _days(session, events.c.started_us, since):
-        add(session, session.run(hourly_sums(contributions(_within(events.c.started_us, first, until)))))
+        add(session, contributions(_within(events.c.started_us, first, until)))
     for first, until in _days(session, gpu_shares.c.window_start_us, since):
-        chosen = _within(gpu_shares.c.window_start_us, first, until)
-        add(session, session.run(hourly_sums(share_contributions(chosen))))
+        add(session, share_contributions(_within(gpu_shares.c.window_start_us, first, until)))
     _nothing_left(session)
 
 
@@ -182,7 +213,7 @@ def _nothing_left(session: Session) -> None:
 
 
 def _days(session: Session, column: ColumnElement[int], since: int) -> Iterator[tuple[int, int]]:
-    """The days that have rows: a rebuild holds one at a time in memory."""
+    """The days that have rows: one at a time is summed in memory."""
     first = since
     while True:
         ((found,),) = session.run(select(func.min(column)).where(column >= first))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import and_, delete, insert, select
 
-from metering.store.rollup import add, hourly_sums, insert_into, share_contributions
+from metering.store.rollup import add, insert_into, share_contributions
 from metering.store.sql import POSTGRESQL, Session
 from metering.store.tables import gpu_shares, gpu_windows
 
@@ -51,19 +51,21 @@ def replace_window(session: Session, window: GpuWindow, shares: Sequence[GpuShar
     """In the caller's transaction: the same call twice changes nothing. Raises SharesDoNotAddUp."""
     _check(window, shares)
     session.run(insert_into(session, gpu_windows).values(**asdict(window)).on_conflict_do_nothing())
-    mine = and_(gpu_windows.c.backend == window.backend, gpu_windows.c.window_start_us == window.window_start_us)
+    mine = and_(
+        gpu_windows.c.backend == window.backend, gpu_windows.c.window_start_us == window.window_start_us
+    )
     held = select(gpu_windows.c.backend).where(mine)
     session.run(held.with_for_update() if session.dialect is POSTGRESQL else held)
     of_window = and_(
         gpu_shares.c.backend == window.backend, gpu_shares.c.window_start_us == window.window_start_us
     )
-    sums = hourly_sums(share_contributions(of_window))
-    add(session, session.run(sums), sign=-1)
+    sums = share_contributions(of_window)
+    add(session, sums, sign=-1)
     session.run(delete(gpu_shares).where(of_window))
     session.run(gpu_windows.update().where(mine).values(**asdict(window)))
     place = {"backend": window.backend, "window_start_us": window.window_start_us}
     session.run_many(insert(gpu_shares), [{**asdict(share), **place} for share in shares])
-    add(session, session.run(sums))
+    add(session, sums)
 
 
 def _check(window: GpuWindow, shares: Sequence[GpuShare]) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Delete, Insert, Select, Update
+from sqlalchemy import Delete, Insert, Select, Table, Update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.selectable import CompoundSelect
 
 Query = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]] | Insert | Update | Delete
@@ -31,6 +32,10 @@ class Session(Protocol):
 
     def run(self, query: Query) -> list[Row]:
         """Execute; the rows it returns, if it returns any."""
+        ...
+
+    def make_temporary(self, table: Table) -> None:
+        """Unless this connection has it."""
         ...
 
     def run_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -55,3 +60,8 @@ def render_many(
     if names is None:
         return str(compiled), rows
     return str(compiled), [tuple(row[name] for name in names) for row in rows]
+
+
+def render_creation(table: Table, dialect: Dialect) -> str:
+    """Its CREATE TABLE IF NOT EXISTS."""
+    return str(CreateTable(table, if_not_exists=True).compile(dialect=dialect))

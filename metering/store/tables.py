@@ -26,7 +26,17 @@ _MAY_BE_NULL = frozenset(
     }
 )
 INTEGER_COLUMNS = frozenset(
-    {"attempt", "status", "stream", "stand_in", "started_us", "finished_us", "queue_us", "total_us", "overhead_us"}
+    {
+        "attempt",
+        "status",
+        "stream",
+        "stand_in",
+        "started_us",
+        "finished_us",
+        "queue_us",
+        "total_us",
+        "overhead_us",
+    }
     | (_MAY_BE_NULL - {"provenance"})
 )
 
@@ -67,14 +77,18 @@ rollup_groups = Table(
 )
 """Each combination of dimensions once; `group_id` is a 128-bit digest of it."""
 
-rollup_hourly = Table(
-    "rollup_hourly",
-    metadata,
-    _integer("hour_us", primary_key=True),
-    Column("group_id", LargeBinary, primary_key=True),
-    *(_integer(name, nullable=True) for name in MEASURES),
-)
+
+def _sums(name: str, start: str) -> Table:
+    columns = (_integer(measure, nullable=True) for measure in MEASURES)
+    group = Column("group_id", LargeBinary, primary_key=True)
+    return Table(name, metadata, _integer(start, primary_key=True), group, *columns)
+
+
+rollup_hourly = _sums("rollup_hourly", "hour_us")
 """Sums of `events` and `gpu_shares` per UTC hour and group. NULL where no row of the group has the amount."""
+
+rollup_daily = _sums("rollup_daily", "day_us")
+"""The same per UTC day, for reports of whole days: a twentieth of the rows."""
 
 gpu_windows = Table(
     "gpu_windows",
@@ -106,6 +120,17 @@ gpu_shares = Table(
     _text("method"),
 )
 """Whose a window's GPU time was: `line` is request, aborted, warmup, idle or overhead."""
+
+incoming_sums = Table(
+    "weir_sums",
+    MetaData(),
+    _integer("hour_us"),
+    Column("group_id", LargeBinary),
+    *((_integer if name in INTEGER_DIMENSIONS else _text)(name) for name in DIMENSION_COLUMNS),
+    *(_integer(name, nullable=True) for name in MEASURES),
+    prefixes=["TEMPORARY"],
+)
+"""What a transaction is about to add to the rollups; each connection has its own."""
 
 ledger_state = Table("ledger_state", metadata, _text("name", primary_key=True), _text("value"))
 """Single facts: ROLLED_SEQ and RETAINED_FROM_US."""

@@ -22,9 +22,7 @@ VARIETY = [
     make_event(1),
     make_event(2, usage=None, cost_nanos=None, list_nanos=None, baseline_nanos=None, first_token_us=None),
     make_event(3, outcome=Outcome.CACHED, attempt=0, stream=True, stand_in=True, cost_nanos=0, kind="hit"),
-    make_event(
-        4, usage=TokenUsage(1, 2, 3, 4, 4, Provenance.COUNTED), requested_model="ü'; DROP TABLE %s"
-    ),
+    make_event(4, usage=TokenUsage(1, 2, 3, 4, 4, Provenance.COUNTED), requested_model="ü'; DROP TABLE %s"),
     make_event(5, process="p1", prefill_us=1, decode_us=2, gpu_ns=3, gpu_nanos=4),
     make_event(6, kind="correction", corrects=make_event(1).id, cost_nanos=-7),
 ]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -23,19 +24,25 @@ Report = Callable[..., UsageReport]
 DOLLAR = 10**9
 
 
-@pytest.fixture(params=["tail", "rolled up", "half"])
-def report(request: pytest.FixtureRequest, ledger_url: str) -> Report:
+PLACES = [("sqlite", "tail"), ("sqlite", "rolled up"), ("sqlite", "half"), ("postgresql", "half")]
+
+
+@pytest.fixture(params=PLACES, ids=lambda place: "-".join(place))
+def report(request: pytest.FixtureRequest, tmp_path: Path) -> Report:
     """Of rows that no rollup has yet, that all rollups have, and of some of each: the same reports."""
+    database, state = request.param
+    sqlite = f"sqlite:///{tmp_path / 'weir.db'}"
+    url: str = sqlite if database == "sqlite" else request.getfixturevalue("postgres_url")
 
     def over(events: Sequence[Event], *group_by: str, **query: object) -> UsageReport:
-        with closing(open_ledger(ledger_url)) as ledger:
-            half = len(events) // 2 if request.param == "half" else len(events)
+        with closing(open_ledger(url)) as ledger:
+            half = len(events) // 2 if state == "half" else len(events)
             ledger.append(events[:half])
-            if request.param != "tail":
+            if state != "tail":
                 ledger.roll_up()
             ledger.append(events[half:])
         asked = ReportQuery(group_by or ("tenant",), **query)  # type: ignore[arg-type]
-        return usage_report(open_reader(ledger_url), asked)
+        return usage_report(open_reader(url), asked)
 
     return over
 

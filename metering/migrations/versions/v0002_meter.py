@@ -86,6 +86,17 @@ _INDEXES = (
     "CREATE INDEX events_tenant_started ON events (tenant, started_us)",
     "CREATE INDEX events_request ON events (request_id)",
 )
+_SUMS = """
+    group_id {bytes} NOT NULL,
+    events BIGINT, requests BIGINT, attempts BIGINT, hits BIGINT, corrections BIGINT,
+    input_uncached_tokens BIGINT, cache_read_tokens BIGINT, cache_write_tokens BIGINT,
+    output_tokens BIGINT, reasoning_tokens BIGINT, served_from_cache_tokens BIGINT,
+    list_nanos BIGINT, cost_nanos BIGINT, baseline_nanos BIGINT,
+    saved_by_cache_nanos BIGINT, saved_by_route_nanos BIGINT,
+    unknown_cost_events BIGINT, counted_cost_nanos BIGINT, estimated_cost_nanos BIGINT,
+    stand_in_events BIGINT, provisional_gpu_ns BIGINT, provisional_gpu_nanos BIGINT,
+    gpu_ns BIGINT, gpu_nanos BIGINT
+"""
 _BOTH = (
     """CREATE TABLE rollup_groups (
         group_id {bytes} NOT NULL PRIMARY KEY,
@@ -95,18 +106,8 @@ _BOTH = (
         provenance TEXT NOT NULL, stand_in BIGINT NOT NULL, category TEXT NOT NULL, line TEXT NOT NULL,
         tags TEXT NOT NULL
     )""",
-    """CREATE TABLE rollup_hourly (
-        hour_us BIGINT NOT NULL, group_id {bytes} NOT NULL,
-        events BIGINT, requests BIGINT, attempts BIGINT, hits BIGINT, corrections BIGINT,
-        input_uncached_tokens BIGINT, cache_read_tokens BIGINT, cache_write_tokens BIGINT,
-        output_tokens BIGINT, reasoning_tokens BIGINT, served_from_cache_tokens BIGINT,
-        list_nanos BIGINT, cost_nanos BIGINT, baseline_nanos BIGINT,
-        saved_by_cache_nanos BIGINT, saved_by_route_nanos BIGINT,
-        unknown_cost_events BIGINT, counted_cost_nanos BIGINT, estimated_cost_nanos BIGINT,
-        stand_in_events BIGINT, provisional_gpu_ns BIGINT, provisional_gpu_nanos BIGINT,
-        gpu_ns BIGINT, gpu_nanos BIGINT,
-        PRIMARY KEY (hour_us, group_id)
-    )""",
+    f"CREATE TABLE rollup_hourly (hour_us BIGINT NOT NULL, {_SUMS}, PRIMARY KEY (hour_us, group_id))",
+    f"CREATE TABLE rollup_daily (day_us BIGINT NOT NULL, {_SUMS}, PRIMARY KEY (day_us, group_id))",
     """CREATE TABLE gpu_windows (
         backend TEXT NOT NULL, window_start_us BIGINT NOT NULL, window_end_us BIGINT NOT NULL,
         gpu_count BIGINT NOT NULL, capacity_ns BIGINT NOT NULL, capacity_nanos BIGINT NOT NULL,
