@@ -1,4 +1,4 @@
-"""One row of the ledger: one upstream attempt, or one cache hit. Append-only; a correction is a new row."""
+"""One row of the ledger: one upstream attempt, one cache hit, or one correction. Append-only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from metering.outcome import Outcome
 from metering.usage import TokenUsage
+
+WAS_UNKNOWN = "was_unknown"
+"""The `error` of a correction that prices what had no price: one unknown cost less."""
 
 
 @dataclass(slots=True)
@@ -72,3 +75,24 @@ class Event:
     """Time spent in the gateway itself: total minus waiting for the upstream and for the client."""
     stand_in: bool
     """The backend stood in for another (a demo without a vendor key); shown wherever it served."""
+
+    process: str = ""
+    """The gateway process that wrote the row: a short id."""
+    prefill_us: int | None = None
+    """The engine's own measure of prompt processing; None if it does not say."""
+    decode_us: int | None = None
+    """The engine's own measure of generation; None if it does not say."""
+    gpu_ns: int | None = None
+    """Provisional GPU nanoseconds of an engine paid by the hour, None for vendors. The closed window's
+    shares are final and stand in `gpu_shares`."""
+    gpu_nanos: int | None = None
+    """Provisional local dollars for `gpu_ns`."""
+    kind: str = "attempt"
+    """attempt | hit | correction
+
+    A correction repeats the row it corrects, but for its own id, and holds differences: zero tokens of the
+    same provenance, and list, cost and baseline to be added (None adds nothing). It counts as no attempt.
+    """
+    corrects: str = ""
+    """The id of the event that a correction corrects, '' otherwise. A correction that gives a first price to
+    an event whose cost was unknown has `error` WAS_UNKNOWN and full amounts."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from metering.event import Event
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import Dialect
+
+    from metering.store.shares import GpuShare, GpuWindow
+    from metering.store.sql import Query
 
 Parameter = str | int
 Statement = tuple[str, Sequence[Parameter]]
@@ -35,17 +41,39 @@ class Ledger(Protocol):
         """
         ...
 
+    def append_rows(self, rows: Sequence[Row]) -> int:
+        """The same of rows as metering.rows.to_row makes them."""
+        ...
+
     def close(self) -> None: ...
+
+
+class Books(Ledger, Protocol):
+    """What keeps a ledger in order: hourly sums, GPU windows, retention. Blocks; raises LedgerUnavailable."""
+
+    def roll_up(self) -> None:
+        """Bring the hourly sums up to date. `append` does it now and then by itself."""
+        ...
+
+    def rebuild_rollups(self) -> None:
+        """Make every hourly sum again from the rows that are still there."""
+        ...
+
+    def write_window(self, window: GpuWindow, shares: Sequence[GpuShare]) -> None:
+        """Close a GPU window, or replace all that was said of it before."""
+        ...
+
+    def drop_before(self, until_us: int) -> int:
+        """Delete rows whose ids are older; their sums stay. Returns rows (SQLite) or partitions dropped."""
+        ...
 
 
 class LedgerReader(Protocol):
     """A way into the ledger that never holds up its writer."""
 
     @property
-    def period_expressions(self) -> Mapping[str, str]:
-        """SQL for the UTC `day` (2026-01-31) and `month` (2026-01) of the column `started_us`."""
-        ...
+    def dialect(self) -> Dialect: ...
 
-    def read(self, *statements: Statement) -> list[list[Row]]:
+    def read(self, *statements: Statement | Query) -> list[list[Row]]:
         """Each statement's rows, all of them as of one moment. Blocks. Raises LedgerError."""
         ...

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from metering.ledger import LedgerError
+from metering.ledger import Books, LedgerError, LedgerReader
 from metering.sqlite_ledger import SqliteLedger
 from metering.sqlite_reader import SqliteReader
 
+if TYPE_CHECKING:
+    from metering.store.pg_connection import Patience
+
 _SQLITE = "sqlite:///"
+_POSTGRESQL = ("postgresql://", "postgres://")
 
 
-def open_ledger(url: str) -> SqliteLedger:
-    """For the one process that writes. Raises LedgerError."""
+def open_ledger(url: str, *, patience: Patience | None = None) -> Books:
+    """For writing. SQLite: by one process at a time. Raises LedgerError; a PostgreSQL server that is away is
+    no error, but LedgerUnavailable when something is written."""
+    if is_postgresql(url):
+        from metering.store.postgres import PostgresLedger  # its driver is loaded only where it is used
+
+        return PostgresLedger(url, patience=patience)
     return SqliteLedger(sqlite_path(url))
 
 
-def open_reader(url: str) -> SqliteReader:
+def open_reader(url: str) -> LedgerReader:
     """For reports; opens nothing yet. Raises LedgerError for an address it does not understand."""
+    if is_postgresql(url):
+        from metering.store.postgres_reader import PostgresReader
+
+        return PostgresReader(url)
     return SqliteReader(sqlite_path(url))
+
+
+def is_postgresql(url: str) -> bool:
+    return url.startswith(_POSTGRESQL)
 
 
 def sqlite_path(url: str) -> Path:
@@ -28,5 +46,7 @@ def sqlite_path(url: str) -> Path:
     """
     path = url.removeprefix(_SQLITE)
     if path == url or not path or path.endswith("/"):
-        raise LedgerError(f"ledger {url!r}: write sqlite:///relative.db or sqlite:////absolute.db")
+        raise LedgerError(
+            f"ledger {url!r}: write sqlite:///relative.db or sqlite:////absolute.db, or postgresql://host/database"
+        )
     return Path(path)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from typing import Any
 
-from metering.ledger import LedgerReader, Parameter, Row, Statement
+from metering.ledger import LedgerReader
+from metering.periods import PERIODS, NoSuchZone, zone_of
+from metering.store.report_query import Asked, read_sums
 
 _COLUMN_OF = {
     "tenant": "tenant",
@@ -20,10 +23,14 @@ _COLUMN_OF = {
     "cache_status": "cache_status",
     "outcome": "outcome",
     "api": "api",
+    "category": "category",
+    "provenance": "provenance",
+    "line": "line",
 }
-PERIODS = ("day", "month")
 DIMENSIONS = (*_COLUMN_OF, *PERIODS)
-"""What a report may be grouped and filtered by. `model` is the one that served; days are UTC."""
+"""What a report may be grouped and filtered by, beside `tag:NAME`. `model` is the one that served; days are
+those of the query's time zone; `category` is vendor, gpu, cache, idle or overhead."""
+TAG = "tag:"
 
 DEFAULT_GROUPING = ("tenant", "model", "day")
 
@@ -44,6 +51,8 @@ class ReportQuery:
     until_us: int | None = None
     where: Mapping[str, str] = field(default_factory=dict)
     """Dimension -> the value it must have."""
+    time_zone: str = "UTC"
+    """Whose days and months: a name like Europe/Berlin. Hours are UTC's."""
 
     def __post_init__(self) -> None:
         if not self.group_by:
@@ -54,6 +63,10 @@ class ReportQuery:
             raise ReportError(f"group by: a name is given twice in {', '.join(self.group_by)}")
         if self.from_us is not None and self.until_us is not None and self.from_us >= self.until_us:
             raise ReportError("from: the period ends before it starts")
+        try:
+            zone_of(self.time_zone)
+        except NoSuchZone as error:
+            raise ReportError(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +78,8 @@ class UsageSums:
     """
 
     requests: int
-    """Distinct requests. One that tried two backends is one request of each, and one in the total."""
+    """Requests that arrived, each counted where its first attempt went or its cache hit was served. One that
+    went on to a second backend is an attempt there and a request at the first, so that rows add up."""
     attempts: int
     """Upstream attempts: everything but cache hits and what the gateway itself refused."""
     hits: int
@@ -101,6 +115,15 @@ class UsageSums:
     """The part of the cost whose tokens nobody counted."""
     stand_in_events: int
     """Served by a backend that stands in for another."""
+    corrections: int
+    """Rows that correct others; their amounts are in the sums above."""
+    gpu_ns: int
+    """GPU time of closed windows: final. Idle and overhead are lines of their own."""
+    gpu_nanos: int | None
+    """What that time costs, at the price of the GPUs by the hour."""
+    provisional_gpu_ns: int
+    """What was charged at once, before the windows closed: of the same work as `gpu_ns`, not beside it."""
+    provisional_gpu_nanos: int | None
 
     @property
     def unreported_cost_share(self) -> float | None:
@@ -126,91 +149,79 @@ class UsageReport:
     """Of all events chosen. Everything but `requests` is the sum of the rows."""
 
 
-_WORKED = "outcome NOT IN ('cached', 'rejected')"
-_HIT = "outcome = 'cached'"
-
-
-def _worked_tokens(column: str) -> str:
-    return f"coalesce(sum(CASE WHEN NOT {_HIT} THEN {column} END), 0)"
-
-
-def _cost_said_by(provenance: str) -> str:
-    return f"coalesce(sum(CASE WHEN provenance = '{provenance}' THEN cost_nanos END), 0)"
-
-
-_SUMS = {
-    "requests": "count(DISTINCT request_id)",
-    "attempts": f"count(CASE WHEN {_WORKED} THEN 1 END)",
-    "hits": f"count(CASE WHEN {_HIT} THEN 1 END)",
-    "input_uncached_tokens": _worked_tokens("input_uncached_tokens"),
-    "cache_read_tokens": _worked_tokens("cache_read_tokens"),
-    "cache_write_tokens": _worked_tokens("cache_write_tokens"),
-    "output_tokens": _worked_tokens("output_tokens"),
-    "reasoning_tokens": _worked_tokens("reasoning_tokens"),
-    "served_from_cache_tokens": (
-        f"coalesce(sum(CASE WHEN {_HIT} THEN input_uncached_tokens + cache_read_tokens"
-        " + cache_write_tokens + output_tokens END), 0)"
-    ),
-    "list_nanos": "sum(list_nanos)",
-    "cost_nanos": "sum(cost_nanos)",
-    "baseline_nanos": "sum(CASE WHEN outcome IN ('completed', 'cached') THEN baseline_nanos END)",
-    "saved_by_cache_nanos": f"sum(CASE WHEN {_HIT} THEN baseline_nanos - cost_nanos ELSE 0 END)",
-    "saved_by_route_nanos": (
-        "sum(CASE WHEN outcome = 'completed' AND route <> '' THEN baseline_nanos - cost_nanos ELSE 0 END)"
-    ),
-    "unknown_cost_events": "count(CASE WHEN cost_nanos IS NULL THEN 1 END)",
-    "counted_cost_nanos": _cost_said_by("counted"),
-    "estimated_cost_nanos": _cost_said_by("estimated"),
-    "stand_in_events": "coalesce(sum(stand_in), 0)",
-}
-"""The definition of every field of UsageSums."""
-
 SUM_NAMES = tuple(sum_field.name for sum_field in fields(UsageSums))
+_UNKNOWN_WITHOUT = frozenset(
+    {
+        "list_nanos",
+        "cost_nanos",
+        "baseline_nanos",
+        "saved_by_cache_nanos",
+        "saved_by_route_nanos",
+        "gpu_nanos",
+        "provisional_gpu_nanos",
+    }
+)
+"""Sums that stay None where no row has the amount; the others are 0."""
 
 
 def usage_report(reader: LedgerReader, query: ReportQuery) -> UsageReport:
-    """Rows and totals as of one moment. Blocks while the ledger sums. Raises LedgerError."""
-    columns = {**_COLUMN_OF, **reader.period_expressions}
-    groups = [columns[name] for name in query.group_by]
-    totals, rows = reader.read(_statement([], query, columns), _statement(groups, query, columns))
-    width = len(groups)
-    return UsageReport(
-        query=query,
-        rows=tuple(ReportRow(_texts(row[:width]), _sums(row[width:])) for row in rows),
-        totals=_sums(totals[0]),
+    """Rows and totals as of one moment. Blocks while the ledger sums. Raises LedgerError, and ReportError for
+    part of an hour whose rows were deleted."""
+    try:
+        found = read_sums(reader, asked_of(query))
+    except ValueError as error:
+        raise ReportError(str(error)) from error
+    width = len(query.group_by)
+    sums = {tuple(str(value) for value in row[:width]): list(row[width:]) for row in found}
+    rows = (ReportRow(group, _sums(amounts)) for group, amounts in sorted(sums.items()))
+    return UsageReport(query, tuple(row for row in rows if _says_something(row.sums)), _total(sums.values()))
+
+
+def asked_of(query: ReportQuery) -> Asked:
+    """In the names of the ledger's columns."""
+    return Asked(
+        groups=tuple(_column(name) for name in query.group_by),
+        where={_column(name): value for name, value in query.where.items()},
+        from_us=query.from_us,
+        until_us=query.until_us,
+        time_zone=query.time_zone,
+        measures=SUM_NAMES,
     )
 
 
-def _statement(groups: Sequence[str], query: ReportQuery, columns: Mapping[str, str]) -> Statement:
-    conditions, parameters = _conditions(query, columns)
-    sql = f"SELECT {', '.join([*groups, *(_SUMS[name] for name in SUM_NAMES)])} FROM events"
-    if conditions:
-        sql += f" WHERE {' AND '.join(conditions)}"
-    if groups:
-        positions = ", ".join(str(position) for position in range(1, len(groups) + 1))
-        sql += f" GROUP BY {positions} ORDER BY {positions}"
-    return sql, parameters
+def _sums(amounts: Iterable[Any]) -> UsageSums:
+    named = dict(zip(SUM_NAMES, amounts, strict=True))
+    missing = {name: None if name in _UNKNOWN_WITHOUT else 0 for name in SUM_NAMES}
+    return UsageSums(
+        **{name: missing[name] if value is None else int(value) for name, value in named.items()}
+    )
 
 
-def _conditions(query: ReportQuery, columns: Mapping[str, str]) -> tuple[list[str], list[Parameter]]:
-    conditions = [f"{columns[name]} = ?" for name in query.where]
-    parameters: list[Parameter] = list(query.where.values())
-    for comparison, bound in (("started_us >= ?", query.from_us), ("started_us < ?", query.until_us)):
-        if bound is not None:
-            conditions.append(comparison)
-            parameters.append(bound)
-    return conditions, parameters
+def _total(rows: Iterable[Sequence[Any]]) -> UsageSums:
+    columns = zip(*rows, strict=True) if rows else ()
+    totals = [_known_sum(column) for column in columns] or [None] * len(SUM_NAMES)
+    return _sums(totals)
 
 
-def _sums(row: Row) -> UsageSums:
-    return UsageSums(**dict(zip(SUM_NAMES, row, strict=True)))  # type: ignore[arg-type]
+def _known_sum(amounts: Iterable[int | None]) -> int | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if known else None
 
 
-def _texts(values: Row) -> tuple[str, ...]:
-    return tuple(str(value) for value in values)
+def _says_something(sums: UsageSums) -> bool:
+    """A window that was replaced leaves zeros where its shares were."""
+    return any(getattr(sums, name) for name in SUM_NAMES) or sums.cost_nanos is not None
+
+
+def _column(name: str) -> str:
+    return _COLUMN_OF.get(name, name)
 
 
 def _check_dimensions(what: str, names: tuple[str, ...]) -> None:
     for name in names:
-        if name not in DIMENSIONS:
-            raise ReportError(f"{what}: {name!r} is not known; use {', '.join(DIMENSIONS)}")
+        if name not in DIMENSIONS and not _is_tag(name):
+            raise ReportError(f"{what}: {name!r} is not known; use {', '.join(DIMENSIONS)} or {TAG}NAME")
+
+
+def _is_tag(name: str) -> bool:
+    return name.startswith(TAG) and len(name) > len(TAG) and '"' not in name

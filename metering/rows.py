@@ -40,6 +40,7 @@ def to_row(e: Event) -> Row:
         e.price_version, e.list_nanos, e.cost_nanos, e.baseline_nanos,
         e.cache_status, e.queue_us, e.first_token_us, e.total_us, e.overhead_us,
         1 if e.stand_in else 0,
+        e.process, e.prefill_us, e.decode_us, e.gpu_ns, e.gpu_nanos, e.kind, e.corrects,
     )  # fmt: skip
 
 

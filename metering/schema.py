@@ -1,85 +1,50 @@
-"""The SQLite ledger's tables, as a list of migrations, and how a file is brought up to date."""
+"""What makes a SQLite file a ledger of Weir, of which version, and how it is brought up to date."""
 
 from __future__ import annotations
 
 import sqlite3
 
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.pool import StaticPool
+
 from metering.ledger import LedgerError
+from metering.store.migrate import REVISIONS, upgrade
 
 APPLICATION_ID = 0x57454952  # "WEIR": tells our file from any other SQLite database
-
-_EVENTS = """
-CREATE TABLE events (
-    id TEXT NOT NULL UNIQUE,
-    request_id TEXT NOT NULL,
-    attempt INTEGER NOT NULL,
-    started_us INTEGER NOT NULL,
-    finished_us INTEGER NOT NULL,
-    tenant TEXT NOT NULL,
-    cost_center TEXT NOT NULL,
-    project TEXT NOT NULL,
-    key TEXT NOT NULL,
-    tags TEXT NOT NULL,
-    api TEXT NOT NULL,
-    requested_model TEXT NOT NULL,
-    route TEXT NOT NULL,
-    tier TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    backend TEXT NOT NULL,
-    served_model TEXT NOT NULL,
-    outcome TEXT NOT NULL,
-    status INTEGER NOT NULL,
-    error TEXT NOT NULL,
-    stream INTEGER NOT NULL,
-    input_uncached_tokens INTEGER,
-    cache_read_tokens INTEGER,
-    cache_write_tokens INTEGER,
-    output_tokens INTEGER,
-    reasoning_tokens INTEGER,
-    provenance TEXT,
-    price_version TEXT NOT NULL,
-    list_nanos INTEGER,
-    cost_nanos INTEGER,
-    baseline_nanos INTEGER,
-    cache_status TEXT NOT NULL,
-    queue_us INTEGER NOT NULL,
-    first_token_us INTEGER,
-    total_us INTEGER NOT NULL,
-    overhead_us INTEGER NOT NULL,
-    stand_in INTEGER NOT NULL
-)"""
-
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        _EVENTS,
-        "CREATE INDEX events_started ON events (started_us)",
-        "CREATE INDEX events_tenant_started ON events (tenant, started_us)",
-        "CREATE INDEX events_request ON events (request_id)",
-    ),
-)
-"""Applied in order; a file's `user_version` is how many it has. Never edit one that was released: add one."""
-
-VERSION = len(MIGRATIONS)
+VERSION = len(REVISIONS)
+"""A file's `user_version` is how many of the revisions it has; releases before Alembic's table knew one."""
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
-    """Bring the file to this version, in one transaction.
+    """Bring the file to this version, in one transaction that no other process can share.
 
-    Raises LedgerError, leaving the file alone, if it is newer than this program or not a ledger.
+    The connection is in autocommit. Raises LedgerError, leaving the file alone, if it is newer than this
+    program or not a ledger.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        found = _version_of(connection, path)
-        for statements in MIGRATIONS[found:]:
-            for statement in statements:
-                connection.execute(statement)
-        if found < VERSION:
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+    if _version_of(connection, path) == VERSION:
+        return
+    engine = create_engine(
+        "sqlite://", creator=lambda: connection, poolclass=StaticPool, skip_autocommit_rollback=True
+    )
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as shared:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            _upgrade(connection, shared, path)
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+    connection.isolation_level = None  # the engine gave back what it takes for the default
+
+
+def _upgrade(connection: sqlite3.Connection, shared: Connection, path: str) -> None:
+    found = _version_of(connection, path)  # again: another process may have been first
+    if found == VERSION:
+        return
+    upgrade(shared, path, stamped=REVISIONS[found - 1] if found == 1 else None)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def check_readable(connection: sqlite3.Connection, path: str) -> None:

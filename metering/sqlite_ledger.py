@@ -7,16 +7,22 @@ whole machine may lose the last moments, and never damages the file.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from threading import Lock
 
 from metering.event import Event
-from metering.ledger import EventRejected, LedgerError, LedgerUnavailable
+from metering.ledger import EventRejected, LedgerError, LedgerUnavailable, Row
 from metering.rows import COLUMNS, to_row
 from metering.schema import migrate
+from metering.store.due import RollupDue
+from metering.store.retention import check_retained, delete_older, first_whole_us, retained_from_us
+from metering.store.rollup import rebuild, roll_up
+from metering.store.shares import GpuShare, GpuWindow, replace_window
+from metering.store.sqlite_session import SqliteSession
 
 _CHUNK_SIZES = (1, 8, 32, 128)
 """Rows per statement. One statement inserts many rows because SQLite gives up Python's lock around each:
@@ -34,43 +40,89 @@ _DATA_ERRORS = (
 class SqliteLedger:
     """Made on any thread, used by one at a time. Raises LedgerError if the file cannot be opened."""
 
-    def __init__(self, path: Path | str, *, busy_timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, path: Path | str, *, busy_timeout_s: float = 5.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.path = Path(path)
         self._lock = Lock()
         self._connection = _open(self.path, busy_timeout_s)
         self._closed = False
+        self._due = RollupDue(clock)
+        self.session = SqliteSession(self._connection)
+        self._retained_from_us = retained_from_us(self.session)
 
     def append(self, events: Sequence[Event]) -> int:
         """See Ledger.append."""
-        with self._lock:
-            if self._closed:
-                raise LedgerUnavailable(f"ledger {self.path} is closed")
-            try:
-                return self._insert(events)
-            except _DATA_ERRORS as error:
-                raise EventRejected(f"ledger {self.path} cannot hold this: {error}") from error
-            except sqlite3.Error as error:
-                raise LedgerUnavailable(f"ledger {self.path}: {error}") from error
+        return self.append_rows([to_row(event) for event in events])
+
+    def append_rows(self, rows: Sequence[Row]) -> int:
+        """See Ledger.append_rows."""
+        with self._lock, self._errors():
+            check_retained(rows, self._retained_from_us)
+            new = self._insert(rows)
+            if self._due.after(new):
+                self._roll_up()
+            return new
+
+    def roll_up(self) -> None:
+        """Bring the hourly sums up to date. Blocks. Raises LedgerUnavailable."""
+        with self._lock, self._errors():
+            self._roll_up()
+
+    def rebuild_rollups(self) -> None:
+        """Make every hourly sum again from the rows that are still there. Blocks. Raises LedgerUnavailable."""
+        with self._lock, self._errors(), _transaction(self._connection):
+            rebuild(self.session, first_whole_us(self._retained_from_us))
+
+    def drop_before(self, until_us: int) -> int:
+        """Delete rows whose ids are older than this; their sums stay. Returns how many. Raises LedgerUnavailable."""
+        with self._lock, self._errors():
+            self._roll_up()
+            with _transaction(self._connection):
+                gone = delete_older(self.session, until_us)
+            self._retained_from_us = max(until_us, self._retained_from_us)
+            return gone
+
+    def write_window(self, window: GpuWindow, shares: Sequence[GpuShare]) -> None:
+        """Close a GPU window, or replace what was said of it before. Raises LedgerUnavailable."""
+        with self._lock, self._errors(), _transaction(self._connection):
+            replace_window(self.session, window, shares)
+
+    def _roll_up(self) -> None:
+        more = True
+        while more:
+            with _transaction(self._connection):
+                more = roll_up(self.session)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        if self._closed:
+            raise LedgerUnavailable(f"ledger {self.path} is closed")
+        try:
+            yield
+        except _DATA_ERRORS as error:
+            raise EventRejected(f"ledger {self.path} cannot hold this: {error}") from error
+        except sqlite3.Error as error:
+            raise LedgerUnavailable(f"ledger {self.path}: {error}") from error
 
     def close(self) -> None:
         with self._lock:
             self._closed = True
             self._connection.close()
 
-    def _insert(self, events: Sequence[Event]) -> int:
+    def _insert(self, rows: Sequence[Row]) -> int:
         chunk = _CHUNK_SIZES[-1]
-        if len(events) <= chunk:  # one statement is a transaction of its own
-            return self._insert_chunk(events) if events else 0
+        if len(rows) <= chunk:  # one statement is a transaction of its own
+            return self._insert_chunk(rows) if rows else 0
         with _transaction(self._connection):
-            starts = range(0, len(events), chunk)
-            return sum(self._insert_chunk(events[start : start + chunk]) for start in starts)
+            starts = range(0, len(rows), chunk)
+            return sum(self._insert_chunk(rows[start : start + chunk]) for start in starts)
 
-    def _insert_chunk(self, events: Sequence[Event]) -> int:
+    def _insert_chunk(self, rows: Sequence[Row]) -> int:
         """Filled up to a prepared size with copies of the last row, which its own unique id keeps out."""
-        rows = [to_row(event) for event in events]
         size = next(size for size in _CHUNK_SIZES if size >= len(rows))
-        rows.extend(rows[-1:] * (size - len(rows)))
-        return self._connection.execute(_INSERT[size], tuple(chain.from_iterable(rows))).rowcount
+        filled = [*rows, *rows[-1:] * (size - len(rows))]
+        return self._connection.execute(_INSERT[size], tuple(chain.from_iterable(filled))).rowcount
 
 
 def _insert_sql(rows: int) -> str:

@@ -19,7 +19,7 @@ from metering.sqlite_reader import SqliteReader
 from metering.usage import Provenance, TokenUsage
 from tests.fakes.events import NEW_YEAR_2026_US, make_event
 
-ADDITIVE = tuple(name for name in SUM_NAMES if name != "requests")
+ADDITIVE = SUM_NAMES
 nanos = st.none() | st.integers(min_value=0, max_value=10**15)
 tokens = st.integers(min_value=0, max_value=10**6)
 usages = st.builds(
@@ -51,6 +51,9 @@ def one_event(draw: st.DrawFn, number: int) -> Event:
         cost_nanos=draw(nanos),
         baseline_nanos=draw(nanos),
         stand_in=draw(st.booleans()),
+        attempt=draw(st.integers(min_value=0, max_value=3)),
+        gpu_ns=draw(nanos),
+        gpu_nanos=draw(nanos),
     )
 
 
@@ -79,7 +82,7 @@ def by_hand(chosen: Sequence[Event]) -> UsageSums:
         return sum(e.cost_nanos or 0 for e in chosen if e.usage and e.usage.provenance is provenance)
 
     return UsageSums(
-        requests=len({event.request_id for event in chosen}),
+        requests=sum(event.attempt <= 1 for event in chosen),
         attempts=sum(event.outcome not in (Outcome.CACHED, Outcome.REJECTED) for event in chosen),
         hits=len(hits),
         input_uncached_tokens=sum(usage.input_uncached for usage in worked),
@@ -99,6 +102,11 @@ def by_hand(chosen: Sequence[Event]) -> UsageSums:
         counted_cost_nanos=said_by(Provenance.COUNTED),
         estimated_cost_nanos=said_by(Provenance.ESTIMATED),
         stand_in_events=sum(event.stand_in for event in chosen),
+        corrections=0,
+        gpu_ns=0,
+        gpu_nanos=None,
+        provisional_gpu_ns=sum(event.gpu_ns or 0 for event in chosen),
+        provisional_gpu_nanos=known_sum(event.gpu_nanos for event in chosen),
     )
 
 
@@ -107,6 +115,7 @@ def report_over(written: Sequence[Event], query: ReportQuery) -> UsageReport:
         path = Path(folder) / "weir.db"
         with closing(SqliteLedger(path)) as ledger:
             ledger.append(written)
+            ledger.roll_up()
             ledger.append(written[::2])
             return usage_report(SqliteReader(path), query)
 

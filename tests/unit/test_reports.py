@@ -12,11 +12,11 @@ import pytest
 
 from metering.days import US_PER_DAY, day_start_us, utc_day
 from metering.event import Event
+from metering.ledger_url import open_ledger, open_reader
 from metering.outcome import Outcome
+from metering.periods import PERIODS
 from metering.render import render_csv, render_json, render_text
 from metering.reports import DIMENSIONS, ReportError, ReportQuery, UsageReport, UsageSums, usage_report
-from metering.sqlite_ledger import SqliteLedger
-from metering.sqlite_reader import SqliteReader
 from metering.usage import Provenance, TokenUsage
 from tests.fakes.events import NEW_YEAR_2026_US, make_event
 
@@ -24,14 +24,25 @@ Report = Callable[..., UsageReport]
 DOLLAR = 10**9
 
 
-@pytest.fixture
-def report(tmp_path: Path) -> Report:
+PLACES = [("sqlite", "tail"), ("sqlite", "rolled up"), ("sqlite", "half"), ("postgresql", "half")]
+
+
+@pytest.fixture(params=PLACES, ids=lambda place: "-".join(place))
+def report(request: pytest.FixtureRequest, tmp_path: Path) -> Report:
+    """Of rows that no rollup has yet, that all rollups have, and of some of each: the same reports."""
+    database, state = request.param
+    sqlite = f"sqlite:///{tmp_path / 'weir.db'}"
+    url: str = sqlite if database == "sqlite" else request.getfixturevalue("postgres_url")
+
     def over(events: Sequence[Event], *group_by: str, **query: object) -> UsageReport:
-        path = tmp_path / "weir.db"
-        with closing(SqliteLedger(path)) as ledger:
-            ledger.append(events)
+        with closing(open_ledger(url)) as ledger:
+            half = len(events) // 2 if state == "half" else len(events)
+            ledger.append(events[:half])
+            if state != "tail":
+                ledger.roll_up()
+            ledger.append(events[half:])
         asked = ReportQuery(group_by or ("tenant",), **query)  # type: ignore[arg-type]
-        return usage_report(SqliteReader(path), asked)
+        return usage_report(open_reader(url), asked)
 
     return over
 
@@ -82,7 +93,8 @@ def test_a_request_is_one_however_often_it_was_tried(report: Report) -> None:
     ]
     told = report(events, "backend")
     assert (told.totals.requests, told.totals.attempts, told.totals.hits) == (3, 2, 1)
-    assert {row.group[0]: row.sums.requests for row in told.rows} == {"a": 1, "b": 1, "gpu1": 2}
+    assert {row.group[0]: row.sums.requests for row in told.rows} == {"a": 1, "b": 0, "gpu1": 2}
+    assert {row.group[0]: row.sums.attempts for row in told.rows} == {"a": 1, "b": 1, "gpu1": 0}
 
 
 def test_tokens_that_were_worked_for_and_tokens_from_the_cache_are_kept_apart(report: Report) -> None:
@@ -154,14 +166,20 @@ def test_the_period_starts_with_its_first_and_ends_before_its_last_instant(repor
 @pytest.mark.parametrize("dimension", DIMENSIONS)
 def test_every_dimension_groups_and_filters(report: Report, dimension: str) -> None:
     column = "served_model" if dimension == "model" else dimension
-    if dimension in ("day", "month"):
+    if dimension in PERIODS:
         one, other = make_event(1), make_event(2, started_us=NEW_YEAR_2026_US - 1)
     elif dimension == "outcome":
         one, other = make_event(1), make_event(2, outcome=Outcome.CLIENT_GONE)
+    elif dimension == "category":
+        one, other = make_event(1), make_event(2, gpu_ns=5, gpu_nanos=7)
+    elif dimension == "provenance":
+        one, other = make_event(1), make_event(2, usage=None)
+    elif dimension == "line":
+        one = other = make_event(1)
     else:
         one, other = make_event(1, **{column: "x'y"}), make_event(2, **{column: "z"})
     rows = report([one, other], dimension).rows
-    assert len(rows) == 2
+    assert len(rows) == (1 if dimension == "line" else 2)
     for row in rows:
         assert report([one, other], dimension, where={dimension: row.group[0]}).rows == (row,)
 
@@ -186,7 +204,8 @@ def test_nothing_used_is_zeros_and_unknown_money(report: Report) -> None:
     assert told.rows == ()
     assert told.totals == UsageSums(
         **{**dict.fromkeys(UsageSums.__slots__, 0), **dict.fromkeys(
-            ("list_nanos", "cost_nanos", "baseline_nanos", "saved_by_cache_nanos", "saved_by_route_nanos")
+            ("list_nanos", "cost_nanos", "baseline_nanos", "saved_by_cache_nanos", "saved_by_route_nanos",
+             "gpu_nanos", "provisional_gpu_nanos")
         )}
     )  # fmt: skip
     assert render_text(told) == "No usage in this period.\n"

@@ -1,0 +1,131 @@
+"""What one row of `events` or `gpu_shares` adds to a report: its dimensions and its measures, as SQL.
+
+Every measure of a report is the sum of these over the rows chosen, so sums of sums are the same sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import BigInteger, ColumnElement, Integer, and_, case, cast, func, literal_column, null, or_
+from sqlalchemy.sql.elements import SQLCoreOperations
+
+from metering.event import WAS_UNKNOWN
+from metering.store.names import DIMENSION_COLUMNS, MEASURES, US_PER_HOUR
+from metering.store.tables import events, gpu_shares
+
+Expression = ColumnElement[object]
+_E, _S = events.c, gpu_shares.c
+
+
+def _text(value: str) -> Expression:
+    """Written out, not bound: it is ours, and a plan can count on it."""
+    return literal_column(f"'{value}'")
+
+
+def _number(value: int) -> Expression:
+    return literal_column(str(value), Integer)
+
+
+_CORRECTION = _E.kind == _text("correction")
+_HIT = _E.outcome == _text("cached")
+_NONE = null()
+_NO_AMOUNT: Expression = cast(_NONE, BigInteger)
+
+
+def _one_if(condition: ColumnElement[bool]) -> Expression:
+    return case((condition, _number(1)), else_=_number(0))
+
+
+def _if(
+    condition: ColumnElement[bool], value: SQLCoreOperations[object], otherwise: object = _NONE
+) -> Expression:
+    return case((condition, value), else_=otherwise)
+
+
+def hour_of(instant_us: ColumnElement[int]) -> ColumnElement[int]:
+    """The UTC hour's first microsecond."""
+    return instant_us - instant_us % literal_column(str(US_PER_HOUR), Integer)
+
+
+def _difference() -> Expression:
+    """A correction's amounts are differences, and None there adds nothing; of a first price nothing is
+    claimed as saved unless its baseline came with it."""
+    corrected = func.coalesce(_E.baseline_nanos, _number(0)) - func.coalesce(_E.cost_nanos, _number(0))
+    first_price = and_(_E.error == _text(WAS_UNKNOWN), _E.baseline_nanos.is_(None))
+    return case(
+        (and_(_CORRECTION, first_price), _number(0)),
+        (_CORRECTION, corrected),
+        else_=_E.baseline_nanos - _E.cost_nanos,
+    )
+
+
+def _unknown_cost() -> Expression:
+    return case(
+        (and_(_CORRECTION, _E.error == _text(WAS_UNKNOWN)), _number(-1)),
+        (and_(~_CORRECTION, _E.cost_nanos.is_(None)), _number(1)),
+        else_=_number(0),
+    )
+
+
+def _worked(column: str) -> Expression:
+    return _if(~_HIT, _E[column])
+
+
+_SERVED_TOKENS = _E.input_uncached_tokens + _E.cache_read_tokens + _E.cache_write_tokens + _E.output_tokens
+
+EVENT_HOUR = hour_of(_E.started_us)
+EVENT_DIMENSIONS: Mapping[str, Expression] = {
+    **{name: _E[name] for name in DIMENSION_COLUMNS if name in _E},
+    "provenance": func.coalesce(_E.provenance, _text("")),
+    "category": case((_HIT, _text("cache")), (_E.gpu_ns.is_not(None), _text("gpu")), else_=_text("vendor")),
+    "line": _text(""),
+}
+EVENT_MEASURES: Mapping[str, Expression] = {
+    "events": _number(1),
+    "requests": _one_if(and_(~_CORRECTION, _E.attempt <= _number(1))),
+    "attempts": _one_if(and_(~_CORRECTION, _E.outcome.not_in([_text("cached"), _text("rejected")]))),
+    "hits": _one_if(and_(~_CORRECTION, _HIT)),
+    "corrections": _one_if(_CORRECTION),
+    "input_uncached_tokens": _worked("input_uncached_tokens"),
+    "cache_read_tokens": _worked("cache_read_tokens"),
+    "cache_write_tokens": _worked("cache_write_tokens"),
+    "output_tokens": _worked("output_tokens"),
+    "reasoning_tokens": _worked("reasoning_tokens"),
+    "served_from_cache_tokens": _if(_HIT, _SERVED_TOKENS),
+    "list_nanos": _E.list_nanos,
+    "cost_nanos": _E.cost_nanos,
+    "baseline_nanos": _if(or_(_HIT, _E.outcome == _text("completed")), _E.baseline_nanos),
+    "saved_by_cache_nanos": _if(_HIT, _difference(), _number(0)),
+    "saved_by_route_nanos": _if(
+        and_(_E.outcome == _text("completed"), _E.route != _text("")), _difference(), _number(0)
+    ),
+    "unknown_cost_events": _unknown_cost(),
+    "counted_cost_nanos": _if(_E.provenance == _text("counted"), _E.cost_nanos),
+    "estimated_cost_nanos": _if(_E.provenance == _text("estimated"), _E.cost_nanos),
+    "stand_in_events": _if(~_CORRECTION, _E.stand_in, _number(0)),
+    "provisional_gpu_ns": _E.gpu_ns,
+    "provisional_gpu_nanos": _E.gpu_nanos,
+    "gpu_ns": _NO_AMOUNT,
+    "gpu_nanos": _NO_AMOUNT,
+}
+
+SHARE_HOUR = hour_of(_S.window_start_us)
+SHARE_DIMENSIONS: Mapping[str, Expression] = {
+    **dict.fromkeys(DIMENSION_COLUMNS, _text("")),
+    **{name: _S[name] for name in ("tenant", "cost_center", "project", "key", "backend", "line")},
+    "served_model": _S.model,
+    "stand_in": _number(0),
+    "tags": _text("{}"),
+    "category": case(
+        (_S.line == _text("idle"), _text("idle")),
+        (_S.line.in_([_text("request"), _text("aborted")]), _text("gpu")),
+        else_=_text("overhead"),
+    ),
+}
+"""A share carries no labels, route or outcome of its request: those stand in the event."""
+SHARE_MEASURES: Mapping[str, Expression] = {
+    **dict.fromkeys(MEASURES, _NO_AMOUNT),
+    "gpu_ns": _S.gpu_ns,
+    "gpu_nanos": _S.nanos,
+}
