@@ -16,13 +16,15 @@ from gateway.api import embeddings
 from gateway.attempts import Verdict, judge, parse_retry_after
 from gateway.call import Api
 from gateway.delivery import Delivery
-from gateway.errors import GatewayError, UpstreamError, UpstreamTimeout
+from gateway.errors import GatewayError, Unavailable, UpstreamError, UpstreamTimeout
 from gateway.exchange import Tried
 from gateway.keeping import Place
+from gateway.opening import open_payload
 from gateway.rewrite import upstream_body
 from gateway.settle import settle
 from gateway.transport.base import FirstByteTimeout, IdleTimeout, Reply, TotalTimeout, TransportError
 from gateway.upstream_errors import AttemptFailed, failure_code, status_error
+from metering.journal import JournalFull
 from metering.outcome import Outcome
 
 MAX_ERROR_BYTES = 100_000
@@ -58,6 +60,10 @@ class Attempt:
             raise
         finally:
             target.in_flight -= 1
+            if (
+                self._tried.opened and not self._tried.settled
+            ):  # a defect of ours: the row is owed all the same
+                settle(self._tried, Outcome.FAILED, error="defect")
 
     async def _send_and_deliver(self) -> None:
         reply = await self._send()
@@ -86,6 +92,7 @@ class Attempt:
             stream = call.stream or tried.folds
             body = upstream_body(call.body, fields, model=tried.served.upstream_model, stream=stream)
         clock = exchange.services.clock
+        self._open()
         from_s = clock.monotonic()
         try:
             reply = await exchange.services.transport.send(
@@ -103,6 +110,21 @@ class Attempt:
         tried.first_byte_s = now_s
         tried.status = reply.status
         return reply
+
+    def _open(self) -> None:
+        """On record before it is sent: whatever happens to this process, the attempt will have its row."""
+        tried = self._tried
+        try:
+            tried.exchange.services.meter.open(tried.event_id, open_payload(tried))
+        except JournalFull as full:
+            raise Unavailable(
+                "The journal is full; nothing is served unmetered.",
+                code="journal_full",
+                headers=((b"retry-after", b"5"),),
+            ) from full
+        tried.opened = True
+        if tried.gpu is not None:
+            tried.gpu_begun = tried.gpu.begin()
 
     def _no_answer(self, failure: TransportError) -> AttemptFailed:
         """Nothing came back."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ from pydantic import (
     model_validator,
 )
 
+from metering.gpu_rates import GpuRate, GpuRates
+from metering.ledger_url import is_postgresql, sqlite_path
 from metering.terms import Terms
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -87,6 +90,10 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
+def _journal(value: object) -> object:
+    return {"folder": value} if isinstance(value, str) else value
+
+
 class LogSettings(Settings):
     format: Literal["json", "text"] = Field("json", description="One line per request, JSON or text.")
     prompts: bool = Field(False, description="Put prompt and answer text into the log. Off by default.")
@@ -127,6 +134,38 @@ class RetrySettings(Settings):
 class BreakerSettings(Settings):
     failures: int = Field(5, ge=1, description="Consecutive failures that open the circuit of one URL.")
     open_for: Seconds = Field(10.0, description="Time until a half-open circuit lets one probe through.")
+
+
+class GpuSettings(Settings):
+    """The GPUs behind a backend, paid by the hour from when it is up to when it goes down."""
+
+    count: int = Field(1, ge=1, description="GPUs.")
+    usd_per_hour: Usd = Field(description="USD per GPU and hour.")
+    device: str = Field("", description="What they are, for reports.")
+    site: str = Field("", description="Where they stand, for reports.")
+    idle: Literal["separate", "shared_by_use", "shared_evenly", "owner"] = Field(
+        "separate", description="Who pays for idle time: nobody (its own line), who used it, or one tenant."
+    )
+    owner: Name | None = Field(None, description="The tenant that pays for idle time under `idle: owner`.")
+
+    @model_validator(mode="after")
+    def _owner_named(self) -> GpuSettings:
+        if (self.idle == "owner") != (self.owner is not None):
+            raise ValueError("idle: owner and owner: TENANT go together")
+        return self
+
+
+class JournalSettings(Settings):
+    folder: str | None = Field(
+        None,
+        description="Where the journal lies, relative to the working directory; one folder per ledger. Left "
+        "out, beside a SQLite ledger (weir.db: weir.journal), and ./journal otherwise.",
+    )
+    max_bytes: Bytes = Field(1 << 30, description="Most that the journal may hold while the ledger is away.")
+    sync_every: Seconds = Field(0.01, description="A power loss loses at most what was written within that.")
+    when_full: Literal["refuse", "unmetered"] = Field(
+        "refuse", description="Refuse new work, or serve it unmetered and say so in log and metric."
+    )
 
 
 class HealthSettings(Settings):
@@ -188,6 +227,7 @@ class BackendSettings(Settings):
     stand_in_for: str | None = Field(
         None, description="Says that this backend replaces a better one; shown wherever it serves."
     )
+    gpus: GpuSettings | None = Field(None, description="Of a local engine that is paid by the hour.")
     timeouts: TimeoutSettings = Field(default_factory=TimeoutSettings)
     retry: RetrySettings = Field(default_factory=RetrySettings)
     breaker: BreakerSettings = Field(default_factory=BreakerSettings)
@@ -198,6 +238,8 @@ class BackendSettings(Settings):
         named = sum((self.url is not None, bool(self.urls), self.launch is not None))
         if named != 1:
             raise ValueError("give exactly one of url, urls, launch")
+        if self.gpus is not None and self.kind == "openai":
+            raise ValueError("gpus are for engines of the house: kind must be vllm, sglang or llamacpp")
         if self.launch is not None and self.kind != "llamacpp":
             raise ValueError("launch starts llama.cpp: kind must be llamacpp")
         return self
@@ -332,7 +374,11 @@ class GatewaySettings(Settings):
         None, description="Opens /admin. Needed as soon as host is not loopback. Use ${VARIABLE}."
     )
     state: Literal["memory://"] = Field("memory://", description="Counters and cache. In process for now.")
-    ledger: str = Field("sqlite:///weir.db", description="sqlite:///relative.db or sqlite:////absolute.db")
+    ledger: str = Field(
+        "sqlite:///weir.db",
+        description="sqlite:///relative.db, sqlite:////absolute.db or postgresql://user:secret@host/database",
+    )
+    journal: Annotated[JournalSettings, BeforeValidator(_journal)] = Field(default_factory=JournalSettings)
     backends: Mapping[Name, BackendSettings] = Field(min_length=1)
     models: Mapping[Name, RouteSettings] = Field(default_factory=dict, description="Virtual models.")
     rules: tuple[RuleSettings, ...] = ()
@@ -347,6 +393,19 @@ class GatewaySettings(Settings):
         description="A model without a price: refuse to serve it, charge the dearest known rate, or serve it "
         "with its cost marked unknown.",
     )
+
+    @property
+    def journal_folder(self) -> Path:
+        if self.journal.folder is not None:
+            return Path(self.journal.folder)
+        if is_postgresql(self.ledger):
+            return Path("journal")
+        return sqlite_path(self.ledger).with_suffix(".journal")
+
+    @cached_property
+    def gpu_price_book(self) -> GpuRates:
+        """The dated rows of `gpu_rates`."""
+        return GpuRates(GpuRate(rate.backend, rate.usd_per_hour, rate.from_) for rate in self.gpu_rates)
 
     @cached_property
     def terms(self) -> Terms:

@@ -11,6 +11,7 @@ from gateway.config import LOOPBACK_HOSTS, GatewaySettings, RateSettings, RuleCo
 from gateway.config_yaml import Plain
 from gateway.price_settings import token_rates
 from gateway.problems import Path, did_you_mean
+from metering.ledger_url import is_postgresql
 from metering.model_price import ModelPrice
 from metering.price_sense import doubts
 
@@ -85,9 +86,12 @@ def _protection(settings: GatewaySettings) -> Iterator[Finding]:
 
 
 def _ledger(url: str) -> Iterator[Finding]:
-    if not url.startswith("sqlite:///"):
-        example = "sqlite:///weir.db (relative) or sqlite:////var/lib/weir/weir.db (absolute)"
-        yield Finding(("ledger",), f"must be a SQLite file: {example}")
+    if is_postgresql(url):
+        if not urlsplit(url).path.strip("/"):
+            yield Finding(("ledger",), "must name a database: postgresql://user:secret@host/database")
+    elif not url.startswith("sqlite:///"):
+        example = "sqlite:///weir.db (relative), sqlite:////var/lib/weir/weir.db (absolute)"
+        yield Finding(("ledger",), f"must be {example} or postgresql://user:secret@host/database")
     elif url in {"sqlite:///", "sqlite:///:memory:"}:
         yield Finding(("ledger",), "must name a file: what is metered has to outlive the process")
 
@@ -246,6 +250,10 @@ def _gpu_rates(settings: GatewaySettings, names: Names) -> Iterator[Finding]:
         if rate.backend not in names.backends:
             hint = did_you_mean(rate.backend, names.backends)
             yield Finding((*here, "backend"), f"no backend is named {rate.backend}{hint}")
+        elif settings.backends[rate.backend].gpus is None:
+            yield Finding(
+                (*here, "backend"), f"{rate.backend} has no gpus: nothing there is paid by the hour"
+            )
         if (rate.backend, rate.from_) in seen:
             yield Finding(here, f"a GPU rate of {rate.backend} for the same first day stands above")
         seen.add((rate.backend, rate.from_))
@@ -272,7 +280,9 @@ def _prices(
         return
     for backend_name, backend in settings.backends.items():
         for model in backend.models:
-            if has_rate(settings, backend_name, model, today) or priced(settings, backend_name, model):
+            if backend.gpus is not None or has_rate(settings, backend_name, model, today):
+                continue
+            if priced(settings, backend_name, model):
                 continue
             entry = f"- {{model: {model}, backend: {backend_name}, input: 0.00, output: 0.00}}"
             message = (

@@ -18,10 +18,8 @@ FUTURE_KEYS = {
     "budgets": "nothing would stop the spending",
     "limits": "nothing would limit the requests",
     "alerts": "nobody would be alerted",
-    "gpus": "GPU time would not be measured; give the models a price under `rates`",
     "semantic": "only identical requests are served from the cache",
     "canonical": "only identical requests are served from the cache",
-    "journal": "events go to the ledger directly",
     "energy": "energy would not be measured",
     "scheduling": "requests are sent as they come",
     "batch": "there is no /v1/batches",
@@ -60,7 +58,7 @@ def future_values(top: dict[str, Plain]) -> Iterator[tuple[Path, str]]:
 
 
 def _stores(top: dict[str, Plain]) -> Iterator[tuple[Path, str]]:
-    state, ledger = top.get("state"), top.get("ledger")
+    state = top.get("state")
     if isinstance(state, str) and _scheme(state) in {
         "redis",
         "rediss",
@@ -69,8 +67,6 @@ def _stores(top: dict[str, Plain]) -> Iterator[tuple[Path, str]]:
         "redis+sentinel",
     }:
         yield ("state",), f"{_scheme(state)}:// {_NOT_YET}; use memory://"
-    if isinstance(ledger, str) and _scheme(ledger) in {"postgres", "postgresql", "postgresql+psycopg"}:
-        yield ("ledger",), f"{_scheme(ledger)}:// {_NOT_YET}; use sqlite:///weir.db"
 
 
 def _scheme(url: str) -> str:

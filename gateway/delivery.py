@@ -23,8 +23,8 @@ from gateway.settle import money_of, settle, settle_later
 from gateway.streams import MalformedStream, StreamRelay, UpstreamSaidError
 from gateway.transport.base import IdleTimeout, Reply, TotalTimeout, TransportError
 from gateway.upstream_errors import AttemptFailed, failure_code, rejected
+from metering.dialects.reported import Reported
 from metering.outcome import Outcome
-from metering.usage import TokenUsage
 from router.features import prompt_text_parts
 
 MAX_LOGGED_CHARACTERS = 10_000
@@ -57,16 +57,16 @@ class Delivery:
             self._journey.waited_s += self._services.clock.monotonic() - from_s
         try:
             payload = orjson.loads(body)
-            usage = self._usage(payload)
+            report = self._report(payload)
         except (orjson.JSONDecodeError, AttributeError) as wrong:
             self._tried.target.breaker.failed()
             raise self._broken_whole(MalformedStream("the answer is not a JSON object")) from wrong
         self._tried.target.breaker.succeeded()
         self._client.unwatch()
-        await self._give_whole(body, payload, usage)
+        await self._give_whole(body, payload, report)
 
     async def folded(self, reply: Reply) -> None:
-        relay = StreamRelay(self._call.api, hide_usage=True, cost_usd=lambda payload: None)
+        relay = self._relay_of(hide_usage=True, cost_usd=lambda report: None)
         await self._first_events(reply, relay)
         try:
             await self._fold(reply, relay)
@@ -81,7 +81,7 @@ class Delivery:
             raise self._broken_whole(MalformedStream("the stream was not whole"), output=relay.fold.text)
         self._tried.target.breaker.succeeded()
         self._client.unwatch()
-        await self._give_whole(orjson.dumps(answer), answer, self._usage(relay.fold.usage_payload or {}))
+        await self._give_whole(orjson.dumps(answer), answer, self._reported(relay))
 
     async def _fold(self, reply: Reply, relay: StreamRelay) -> None:
         monotonic = self._services.clock.monotonic
@@ -93,33 +93,33 @@ class Delivery:
         finally:
             self._journey.waited_s += monotonic() - from_s
 
-    async def _give_whole(self, body: bytes, payload: dict[str, Any], usage: TokenUsage | None) -> None:
+    async def _give_whole(self, body: bytes, payload: dict[str, Any], report: Reported | None) -> None:
         call, journey = self._call, self._journey
         if call.api is Api.EMBEDDINGS and self._tried.served.token_ids != "engine":
             body = orjson.dumps(embeddings.as_asked(payload, call.fields.get("encoding_format")))
-        if usage is None:
+        if report is None:
             output = "".join(_texts(payload))
             settle_later(self._tried, Outcome.COMPLETED, error="", output=output)
             cost_nanos = None
         else:
-            cost_nanos = settle(self._tried, Outcome.COMPLETED, usage=usage).cost_nanos
+            cost_nanos = settle(self._tried, Outcome.COMPLETED, report=report).cost_nanos
         journey.status = self._tried.status
         self._client.answer(
             self._tried.status, answer_headers(journey, stream=False, cost_nanos=cost_nanos), body
         )
         # The client has its answer; what follows is for the next one.
         if self._place is not None:
-            keep(self._tried, self._place, body, payload, usage)
+            keep(self._tried, self._place, body, payload, None if report is None else report.usage)
         self._log_text(lambda: "".join(_texts(payload)))
 
     async def stream(self, reply: Reply) -> None:
-        relay = StreamRelay(self._call.api, hide_usage=not self._call.wants_usage, cost_usd=self._cost_usd)
+        relay = self._relay_of(hide_usage=not self._call.wants_usage, cost_usd=self._cost_usd)
         first = await self._first_events(reply, relay)
         try:
             await self._relay(reply, relay, first)
         except asyncio.CancelledError:
             if not self._tried.settled:
-                self.left(output=relay.fold.text, fold_usage=self._usage(relay.fold.usage_payload or {}))
+                self.left(output=relay.fold.text, report=self._reported(relay))
             raise
         except (TransportError, MalformedStream) as failure:
             await self._broken_stream(relay, failure)
@@ -175,21 +175,27 @@ class Delivery:
             self._tried.target.breaker.failed()
         else:
             self._tried.target.breaker.succeeded()
-        usage = self._usage(fold.usage_payload or {})
-        if usage is None:
+        report = self._reported(relay)
+        if report is None:
             settle_later(self._tried, outcome, error=error, output=fold.text)
         else:
-            settle(self._tried, outcome, error=error, usage=usage)
+            settle(self._tried, outcome, error=error, report=report)
         if self._place is not None and (answer := folded_answer(self._call.api, fold)) is not None:
-            keep(self._tried, self._place, orjson.dumps(answer), answer, usage)
+            keep(
+                self._tried,
+                self._place,
+                orjson.dumps(answer),
+                answer,
+                None if report is None else report.usage,
+            )
 
     # ------------------------------------------------------------------ break off
 
-    def left(self, *, output: str, fold_usage: TokenUsage | None = None) -> None:
+    def left(self, *, output: str, report: Reported | None = None) -> None:
         """The client has gone, or the gateway must stop: what was produced is metered."""
         outcome = Outcome.CLIENT_GONE if self._client.gone else Outcome.INTERRUPTED
-        if fold_usage is not None:
-            settle(self._tried, outcome, error=outcome.value, usage=fold_usage)
+        if report is not None:
+            settle(self._tried, outcome, error=outcome.value, report=report)
         elif self._call.stream or self._tried.folds:
             settle_later(self._tried, outcome, error=outcome.value, output=output)
         else:  # how much of a plain answer was made, nobody here can know
@@ -220,9 +226,9 @@ class Delivery:
         timeout = isinstance(failure, (IdleTimeout, TotalTimeout))
         outcome = Outcome.UPSTREAM_TIMEOUT if timeout else Outcome.UPSTREAM_CUT
         code = failure_code(failure)
-        usage = self._usage(relay.fold.usage_payload or {})
-        if usage is not None:
-            settle(self._tried, outcome, error=code, usage=usage)
+        report = self._reported(relay)
+        if report is not None:
+            settle(self._tried, outcome, error=code, report=report)
         else:
             settle_later(self._tried, outcome, error=code, output=relay.fold.text)
         kind = UpstreamTimeout if timeout else UpstreamError
@@ -240,19 +246,30 @@ class Delivery:
             self._journey.extra["prompt"] = prompt[:MAX_LOGGED_CHARACTERS]
             self._journey.extra["answer"] = answer()[:MAX_LOGGED_CHARACTERS]
 
-    def _usage(self, payload: Mapping[str, Any]) -> TokenUsage | None:
-        """None where the upstream reports none, or reports what does not add up."""
+    def _relay_of(
+        self, *, hide_usage: bool, cost_usd: Callable[[Reported | None], float | None]
+    ) -> StreamRelay:
+        usage = self._tried.served.adapter.dialect.stream()
+        return StreamRelay(self._call.api, usage, hide_usage=hide_usage, cost_usd=cost_usd)
+
+    def _report(self, payload: Mapping[str, Any]) -> Reported | None:
+        """None where the upstream reports nothing, or what does not add up."""
         try:
-            return self._tried.served.adapter.usage(payload)
+            return self._tried.served.adapter.dialect.whole(payload)
         except ValueError as nonsense:
             self._journey.extra["usage_problem"] = str(nonsense)
             return None
 
-    def _cost_usd(self, payload: Mapping[str, Any]) -> float | None:
-        usage = self._usage(payload)
-        if usage is None:
+    def _reported(self, relay: StreamRelay) -> Reported | None:
+        report = relay.fold.reported()
+        if relay.fold.usage_problem:
+            self._journey.extra["usage_problem"] = relay.fold.usage_problem
+        return report
+
+    def _cost_usd(self, report: Reported | None) -> float | None:
+        if report is None:
             return None
-        nanos = money_of(self._tried, usage).cost_nanos
+        nanos = money_of(self._tried, report, self._journey.clock.monotonic()).cost_nanos
         return None if nanos is None else nanos / 1e9
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from gateway.backends.target import Target
 from gateway.call import Api, Call
 from gateway.front.client import Client
+from gateway.gpu_time import GpuMeter
 from gateway.journey import Journey
 from gateway.services import Services
 from gateway.snapshot import Served, Snapshot
@@ -34,10 +35,18 @@ class Tried:
     served: Served
     target: Target
     number: int
+    event_id: str
+    """Of its row to be: named before it is sent, so that the journal has it."""
     began_s: float
     waited_before_s: float
+    gpu: GpuMeter | None
+    """Where the backend is paid by the hour."""
+    gpu_begun: int = 0
+    gpu_even_ns: int = 0
     first_byte_s: float | None = None
     status: int = 0
+    opened: bool = False
+    """The journal has it."""
     settled: bool = False
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from gateway.call import Api
+from metering.dialects.reported import Reported, StreamReader
 
 _KEPT = ("id", "created", "model", "system_fingerprint", "service_tier")
 _NOT_ANSWERS = frozenset({*_KEPT, "object", "choices", "usage", "cost"})
@@ -48,13 +49,17 @@ class ChoiceFold:
 class AnswerFold:
     """Reads the events of one streamed answer and remembers what they amount to."""
 
-    __slots__ = ("_chat", "choices", "done", "failed", "first", "usage_payload")
+    __slots__ = ("_chat", "choices", "done", "failed", "first", "usage", "usage_payload", "usage_problem")
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, usage: StreamReader) -> None:
+        """`usage` reads what the events report of it, in the backend's dialect."""
         self.choices: dict[int, ChoiceFold] = {}
         self.first: Mapping[str, Any] | None = None
         self.usage_payload: Mapping[str, Any] | None = None
         """The last event that carried a usage object."""
+        self.usage = usage
+        self.usage_problem = ""
+        """The nonsense that a report held, '' if there was none."""
         self.done = False
         """The [DONE] marker has passed."""
         self.failed = False
@@ -66,14 +71,31 @@ class AnswerFold:
         TypeError for an event of another shape."""
         if self.first is None:
             self.first = payload
-        if payload.get("usage"):
+        reports = payload.get("usage")
+        if reports:
             self.usage_payload = payload
+        if reports or payload.get("timings") or payload.get("metrics"):
+            self._take_report(payload)
         choices = payload.get("choices")
         if not choices:
-            return self.usage_payload is payload
+            return bool(reports)
         for choice in choices:
             self._choice(choice)
         return False
+
+    def _take_report(self, payload: Mapping[str, Any]) -> None:
+        try:
+            self.usage.event(payload)
+        except ValueError as nonsense:
+            self.usage_problem = str(nonsense)
+
+    def reported(self) -> Reported | None:
+        """What was reported so far; None where that is nothing, or nonsense."""
+        try:
+            return self.usage.reported()
+        except ValueError as nonsense:
+            self.usage_problem = str(nonsense)
+            return None
 
     def _choice(self, choice: Mapping[str, Any]) -> None:
         index = choice.get("index", 0)

@@ -119,6 +119,7 @@ def _hit(exchange: Exchange, entry: Entry, candidate: Candidate, route: str) -> 
     total_us = journey.now_us() - journey.started_us
     return make_event(
         exchange,
+        event_id=journey.ulid,
         candidate=candidate,
         route=route,
         reason="cache:exact",

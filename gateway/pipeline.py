@@ -20,6 +20,7 @@ from gateway.call import Call
 from gateway.errors import Forbidden, GatewayError, NotFound, NothingFits, Unavailable
 from gateway.exchange import Exchange, Tried
 from gateway.front.client import Client, ClientLeft
+from gateway.ids import ulid
 from gateway.journey import Journey
 from gateway.keeping import Place, lookup, place_of, serve_kept
 from gateway.metrics import OTHER
@@ -94,8 +95,8 @@ def _welcome(services: Services) -> None:
         )
     if services.meter.full:
         raise Unavailable(
-            "The ledger is away and too many rows wait for it; nothing is served unmetered.",
-            code="ledger_unavailable",
+            "The journal takes no new work; nothing is served unmetered.",
+            code="journal_full",
             headers=((b"retry-after", b"5"),),
         )
 
@@ -216,8 +217,12 @@ def _begin(
     journey = exchange.journey
     served = exchange.snapshot.served[candidate.model, candidate.backend]
     journey.served, journey.stand_in, journey.attempts = candidate, served.stand_in, number
+    # One ULID serves the request and its first row: making another costs more than it tells.
+    event_id = journey.ulid if number == 1 else ulid(journey.clock.wall_ns())
+    gpu = exchange.services.gpus.get(candidate.backend)
+    now_s = journey.clock.monotonic()
     return Tried(
-        exchange, decision, candidate, served, target, number, journey.clock.monotonic(), journey.waited_s
+        exchange, decision, candidate, served, target, number, event_id, now_s, journey.waited_s, gpu
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from gateway.config import GatewaySettings, TokenRateSettings
-from metering.gpu_rates import GpuRate
 from metering.model_price import LongContextTier
 from metering.rate_card import Rate
 from metering.token_rates import CLASSES, TokenRates
@@ -28,10 +27,6 @@ def rates_of(settings: GatewaySettings) -> tuple[Rate, ...]:
         )
         for rate in settings.rates
     )
-
-
-def gpu_rates_of(settings: GatewaySettings) -> tuple[GpuRate, ...]:
-    return tuple(GpuRate(rate.backend, rate.usd_per_hour, rate.from_) for rate in settings.gpu_rates)
 
 
 def token_rates(settings: TokenRateSettings) -> TokenRates:

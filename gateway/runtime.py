@@ -7,8 +7,9 @@ import contextlib
 import os
 import secrets
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from cache.memory import MemoryStore
 from gateway.backends.fleet import Fleet
@@ -17,10 +18,12 @@ from gateway.config import LOOPBACK_HOSTS, GatewaySettings
 from gateway.config_file import ConfigError, LoadedConfig, load
 from gateway.counting import TokenCounter
 from gateway.errors import Unauthorized, Unavailable
+from gateway.gpu_time import GpuMeters
 from gateway.keydirectory import tenants_in_store
 from gateway.keystore import KeyStore
 from gateway.keywatch import KeyStatus, KeyWatcher
 from gateway.metrics import Metrics
+from gateway.opening import interrupted_row
 from gateway.pricecheck import price_check
 from gateway.problems import Place, Problem
 from gateway.requestlog import RequestLog
@@ -29,13 +32,15 @@ from gateway.snapshot import Snapshot, compile_snapshot
 from gateway.transport.http1 import Http1Transport
 from metering.catalogue import Catalogue, GenaiCatalogue
 from metering.days import utc_day
-from metering.event import Event
-from metering.ledger import Ledger
+from metering.journal import Journal, Recovered, Shipper
+from metering.journal.journal import SEGMENT_BYTES
+from metering.journal.meter import JournalMeter
+from metering.ledger import Books, Row
 from metering.ledger_url import open_ledger, sqlite_path
-from metering.writer import EventWriter
 from router.plain import PlainRouter
 
 WATCH_FILE_EVERY_S = 1.0
+TAKE_OVER_EVERY_S = 30.0
 CLOSE_LEDGER_WITHIN_S = 30.0
 
 
@@ -48,7 +53,7 @@ class Runtime:
         self.loaded = loaded
         self.clock = clock or SystemClock()
         self.catalogue: Catalogue = GenaiCatalogue()
-        self.ledger: Ledger = open_ledger(settings.ledger)
+        self.ledger: Books = open_ledger(settings.ledger)
         self.log = RequestLog(
             log_fd if log_fd is not None else sys.stdout.fileno(), settings.server.log.format
         )
@@ -56,9 +61,14 @@ class Runtime:
         self.keys = KeyWatcher(self.key_store, settings, self.clock, on_change=self._keys_changed)
         self.transport = Http1Transport()
         self.fleet = Fleet(settings.backends, self.transport, self.clock, on_change=self._backend_changed)
-        self.meter = EventWriter(self.ledger, on_state=self._ledger_changed, on_rejected=self._row_rejected)
+        self.journal = _journal(settings, self._journal_changed)
+        shipper = Shipper(
+            self.ledger, self.journal, on_state=self._ledger_changed, on_rejected=self._row_rejected
+        )
+        self.meter = JournalMeter(self.journal, shipper)
+        self.gpus = GpuMeters(settings, self.clock)
         self._file_stamp = _stamp(loaded.path)
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self.services = Services(
             clock=self.clock,
@@ -72,6 +82,7 @@ class Runtime:
             transport=self.transport,
             counter=TokenCounter(self.transport),
             meter=self.meter,
+            gpus=self.gpus,
             metrics=Metrics(),
             log=self.log,
             background=Background(),
@@ -88,21 +99,25 @@ class Runtime:
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self.keys.start)
         refuse_names_twice(self.keys, self.loaded)
+        await asyncio.to_thread(self._take_over)
         self.meter.start()
         await self.fleet.start()
-        self._watching = self._loop.create_task(self._watch_file())
+        self._watching = [
+            self._loop.create_task(self._watch_file()),
+            self._loop.create_task(self._take_over_now_and_then()),
+        ]
         self.news("started", version=1, config=self.loaded.path)
 
     async def stop(self) -> None:
         """Nothing that was metered is lost: background counting ends, then the ledger takes its rows."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for watching in self._watching:
+            watching.cancel()
         await self.services.background.finish()
         await self.fleet.stop()
         await self.transport.aclose()
         await asyncio.to_thread(self.keys.stop)
         left = await asyncio.to_thread(self.meter.close, CLOSE_LEDGER_WITHIN_S)
-        self.news("stopped", rows_not_written=len(left))
+        self.news("stopped", rows_in_journal=left)
         self.ledger.close()
         await self.log.aclose()
 
@@ -122,12 +137,38 @@ class Runtime:
         self.loaded = loaded
         live.snapshot = snapshot
         self.keys.use(loaded.settings)
+        self.gpus.use(loaded.settings)
         self.news("reloaded", version=version + 1, hash=loaded.text_hash)
 
     async def reload_if_good(self) -> None:
         """For SIGHUP and for a file that changed: what is wrong with it stands in the log."""
         with contextlib.suppress(ConfigError):
             await self.reload()
+
+    def _take_over(self) -> None:
+        """What dead processes left in the journal: their rows go to the ledger, and the attempts that they
+        had under way are on record as interrupted."""
+        for found in self.meter.recover(self._interrupted):
+            self._tell_recovered(found)
+
+    def _interrupted(self, event_id: str, payload: Any) -> Row:
+        return interrupted_row(self.services.live.snapshot, self.journal.process, event_id, payload)
+
+    def _tell_recovered(self, found: Recovered) -> None:
+        self.news(
+            "journal_recovered",
+            process=found.process,
+            rows_waiting=found.rows_waiting,
+            interrupted=len(found.interrupted),
+            damages=[f"{d.file} at {d.offset}, {d.length} bytes: {d.what}" for d in found.damages],
+            problem=found.problem,
+        )
+
+    async def _take_over_now_and_then(self) -> None:
+        """Beside other processes on this journal: one of them may have died."""
+        while True:
+            await asyncio.sleep(TAKE_OVER_EVERY_S)
+            await asyncio.to_thread(self._take_over)
 
     async def _watch_file(self) -> None:
         while True:
@@ -147,7 +188,7 @@ class Runtime:
         if self.services.lifecycle.draining:
             reasons.append("shutting down")
         if self.meter.full:
-            reasons.append("the ledger is away and too many rows are waiting for it")
+            reasons.append(f"the journal takes no new work: {self.journal.problem}")
         if not self.keys.status.ever_read:
             reasons.append("API keys have not been read yet")
         return reasons
@@ -172,6 +213,9 @@ class Runtime:
         yield "weir_cache_bytes", "Bytes of kept answers", {}, services.cache.bytes_used
         yield "weir_cache_entries", "Kept answers", {}, len(services.cache)
         yield "weir_ledger_backlog", "Rows not yet in the ledger", {}, self.meter.backlog
+        yield "weir_journal_open_attempts", "Attempts under way", {}, self.journal.open_attempts
+        yield "weir_journal_unmetered", "Rows that found no room and are gone", {}, self.journal.unmetered
+        yield "weir_journal_ok", "Whether the journal takes new work", {}, float(self.journal.problem == "")
         yield "weir_ledger_up", "Whether the last write to the ledger went through", {}, float(self.meter.ok)
         yield "weir_keys", "API keys known", {}, len(self.keys.registry)
         for target in self.fleet.targets():
@@ -204,9 +248,25 @@ class Runtime:
     def _ledger_changed(self, ok: bool, detail: str) -> None:
         self.news("ledger", ok=ok, detail=detail, backlog=self.meter.backlog)
 
-    def _row_rejected(self, event: Event, detail: str) -> None:
-        """The log is the last place where the row can be kept, so all of it goes there."""
-        self.news("row_rejected", detail=detail, row=repr(event))
+    def _journal_changed(self, ok: bool, detail: str) -> None:
+        self.news("journal", ok=ok, detail=detail, unmetered=self.journal.unmetered)
+
+    def _row_rejected(self, row: Row, detail: str) -> None:
+        """It lies in the journal's quarantine; the log says so, and what it holds."""
+        self.news("row_rejected", detail=detail, row=repr(row))
+
+
+def _journal(settings: GatewaySettings, on_state: Callable[[bool, str], None]) -> Journal:
+    """Raises JournalError or OSError if the folder cannot be used."""
+    journal = settings.journal
+    return Journal(
+        settings.journal_folder,
+        segment_bytes=min(SEGMENT_BYTES, journal.max_bytes // 4),
+        max_bytes=journal.max_bytes,
+        sync_interval_s=journal.sync_every,
+        when_full=journal.when_full,
+        on_state=on_state,
+    )
 
 
 def _stamp(path: str) -> tuple[int, int] | None:

@@ -11,12 +11,13 @@ from cache.base import AnswerStore
 from gateway.backends.fleet import Fleet
 from gateway.clock import Clock
 from gateway.counting import TokenCounter
+from gateway.gpu_time import GpuMeters
 from gateway.metrics import Metrics
 from gateway.requestlog import RequestLog
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
 from gateway.transport.base import Transport
-from metering.writer import EventWriter
+from metering.journal.meter import JournalMeter
 from router.decision import Router
 
 Identify = Callable[[bytes | None, bytes | None], Caller]
@@ -70,7 +71,8 @@ class Services:
     fleet: Fleet
     transport: Transport
     counter: TokenCounter
-    meter: EventWriter
+    meter: JournalMeter
+    gpus: GpuMeters
     metrics: Metrics
     log: RequestLog
     background: Background

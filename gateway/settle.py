@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import orjson
 
 from gateway.exchange import Exchange, Tried
-from gateway.ids import ulid
 from gateway.services import Services
+from gateway.snapshot import Snapshot
+from metering.days import utc_day
+from metering.dialects.reported import Reported
 from metering.event import Event
 from metering.money import apply_markup
 from metering.outcome import Outcome
@@ -34,35 +35,60 @@ UNKNOWN = Money("", None, None, None)
 NOTHING = Money("", 0, 0, None)
 
 
-def money_of(tried: Tried, usage: TokenUsage) -> Money:
-    """What the attempt costs, and what the same tokens would have cost unrouted."""
+def money_of(tried: Tried, report: Reported, now_s: float) -> Money:
+    """What the attempt costs by its tokens, and what the same would have cost unrouted."""
     exchange, candidate = tried.exchange, tried.candidate
-    price, markup, dearest = exchange.snapshot.tariff(
-        exchange.caller.tenant, tried.decision.route, candidate.model, candidate.backend, exchange.journey.day
+    return charge(
+        exchange.snapshot,
+        exchange.caller.tenant,
+        tried.decision.route,
+        candidate.model,
+        candidate.backend,
+        exchange.journey.started_us,
+        report,
+        int((now_s - tried.began_s) * 1e6),
     )
+
+
+def charge(
+    snapshot: Snapshot,
+    tenant: str,
+    route: str,
+    model: str,
+    backend: str,
+    at_us: int,
+    report: Reported,
+    took_us: int,
+) -> Money:
+    """At the prices in force at that moment (UTC microseconds)."""
+    price, factor, dearest = snapshot.tariff(tenant, route, model, backend, utc_day(at_us))
     if price is None:
         return UNKNOWN
-    nanos = price.cost_nanos(usage)
-    cost = apply_markup(nanos, markup)
+    usage, tier = report.usage, report.service_tier
+    in_force = price.for_request(at_us, tier)
+    nanos = in_force.cost_nanos(usage, took_us)
+    cost = apply_markup(nanos, factor)
     if dearest is price:
-        return Money(price.version, nanos, cost, cost)
-    baseline = None if dearest is None else apply_markup(dearest.cost_nanos(usage), markup)
-    return Money(price.version, nanos, cost, baseline)
+        return Money(in_force.version, nanos, cost, cost)
+    baseline = None
+    if dearest is not None:
+        baseline = apply_markup(dearest.for_request(at_us, tier).cost_nanos(usage, took_us), factor)
+    return Money(in_force.version, nanos, cost, baseline)
 
 
 def baseline_nanos(exchange: Exchange, route: str, model: str, backend: str, usage: TokenUsage) -> int | None:
     """The same tokens, unrouted and uncached: on the route's dearest tier, or on the model itself."""
-    _, markup, dearest = exchange.snapshot.tariff(
+    at_us = exchange.journey.started_us
+    _, factor, dearest = exchange.snapshot.tariff(
         exchange.caller.tenant, route, model, backend, exchange.journey.day
     )
-    return None if dearest is None else apply_markup(dearest.cost_nanos(usage), markup)
+    return None if dearest is None else apply_markup(dearest.for_request(at_us).cost_nanos(usage), factor)
 
 
-def settle(tried: Tried, outcome: Outcome, *, error: str = "", usage: TokenUsage | None = None) -> Event:
-    """Records the attempt. Without `usage`, its cost is nothing if nothing was done, else unknown."""
-    without_usage = NOTHING if outcome in NOTHING_DONE else UNKNOWN
-    money = without_usage if usage is None else money_of(tried, usage)
-    event = _end(tried, outcome, error, usage, money)
+def settle(tried: Tried, outcome: Outcome, *, error: str = "", report: Reported | None = None) -> Event:
+    """Records the attempt. Without a report, its cost is nothing if nothing was done, else unknown."""
+    event = _end(tried, outcome, error)
+    _measure(tried, event, report)
     record(tried.exchange.services, event)
     return event
 
@@ -70,13 +96,14 @@ def settle(tried: Tried, outcome: Outcome, *, error: str = "", usage: TokenUsage
 def settle_later(tried: Tried, outcome: Outcome, *, error: str, output: str) -> None:
     """Records the attempt once its tokens are counted: the upstream did work that it did not report. The
     row's times are those of now, not of when the counting ends."""
-    draft = _end(tried, outcome, error, None, UNKNOWN)
+    event = _end(tried, outcome, error)
     services, call = tried.exchange.services, tried.exchange.call
 
     async def count_and_record() -> None:
         prompt = "\n".join(prompt_text_parts(call.fields, call.api_name))
         usage = await services.counter.usage(tried.target, tried.served.upstream_model, prompt, output)
-        record(services, _priced(draft, usage, money_of(tried, usage)))
+        _measure(tried, event, Reported(usage))
+        record(services, event)
 
     services.background.spawn(count_and_record())
 
@@ -86,9 +113,15 @@ def record(services: Services, event: Event) -> None:
     services.metrics.attempt(event)
 
 
+def tags_text(tags: tuple[tuple[str, str], ...]) -> str:
+    """As rows hold them."""
+    return orjson.dumps(dict(tags)).decode() if tags else "{}"
+
+
 def make_event(
     exchange: Exchange,
     *,
+    event_id: str,
     candidate: Candidate,
     route: str,
     reason: str,
@@ -107,8 +140,7 @@ def make_event(
     """The one place that fills a row in."""
     caller, call, journey = exchange.caller, exchange.call, exchange.journey
     return Event(
-        # One ULID serves the request and its first row: making another costs more than it tells.
-        id=journey.ulid if attempt <= 1 else ulid(started_us * 1000),
+        id=event_id,
         request_id=journey.request_id,
         attempt=attempt,
         started_us=started_us,
@@ -117,7 +149,7 @@ def make_event(
         cost_center=caller.cost_center,
         project=caller.project,
         key=caller.key,
-        tags=orjson.dumps(dict(call.tags)).decode() if call.tags else "{}",
+        tags=tags_text(call.tags),
         api=call.api_name,
         requested_model=call.model,
         route=route,
@@ -140,17 +172,22 @@ def make_event(
         total_us=total_us,
         overhead_us=overhead_us,
         stand_in=stand_in,
+        process=exchange.services.meter.process,
+        kind="attempt" if attempt else "hit",
     )
 
 
-def _end(tried: Tried, outcome: Outcome, error: str, usage: TokenUsage | None, money: Money) -> Event:
-    """The attempt is over: its event, and what the journey will tell of it."""
+def _end(tried: Tried, outcome: Outcome, error: str) -> Event:
+    """The attempt is over: its event, not measured yet, and what the journey will tell of it."""
     assert not tried.settled, "an attempt is settled once"
     tried.settled = True
     journey = tried.exchange.journey
     now_s, first_s = journey.clock.monotonic(), tried.first_byte_s
+    if tried.gpu is not None:
+        tried.gpu_even_ns = tried.gpu.end(tried.gpu_begun)
     event = make_event(
         tried.exchange,
+        event_id=tried.event_id,
         candidate=tried.candidate,
         route=tried.decision.route,
         reason=tried.decision.reason,
@@ -162,12 +199,44 @@ def _end(tried: Tried, outcome: Outcome, error: str, usage: TokenUsage | None, m
         outcome=outcome,
         status=tried.status,
         error=error,
-        usage=usage,
-        money=money,
+        usage=None,
+        money=NOTHING if outcome in NOTHING_DONE else UNKNOWN,
         stand_in=tried.served.stand_in,
     )
     journey.event, journey.outcome, journey.error = event, outcome, error
     return event
+
+
+def _measure(tried: Tried, event: Event, report: Reported | None) -> None:
+    """Fills in what the attempt used and cost, by its tokens or, where the backend is paid by the hour and its
+    tokens have no price, by its GPU time."""
+    if report is not None:
+        event.usage = report.usage
+        event.prefill_us, event.decode_us = report.prefill_us, report.decode_us
+        _put(event, money_of(tried, report, tried.began_s + event.total_us / 1e6))
+    if tried.gpu is None:
+        return
+    event.gpu_ns, event.gpu_nanos = tried.gpu.figure(event, tried.gpu_even_ns)
+    if event.cost_nanos is None:
+        exchange = tried.exchange
+        factor = exchange.snapshot.settings.terms.factor(exchange.caller.tenant)
+        cost = apply_markup(event.gpu_nanos, factor)
+        _put(event, Money(tried.gpu.price.version, event.gpu_nanos, cost, _gpu_baseline(tried, event, cost)))
+
+
+def _gpu_baseline(tried: Tried, event: Event, cost_nanos: int) -> int | None:
+    """Of an attempt that GPU time paid for: its own cost where nothing dearer stood above it."""
+    candidate, exchange = tried.candidate, tried.exchange
+    own = (candidate.model, candidate.backend)
+    if exchange.snapshot.baseline(tried.decision.route, *own) == own:
+        return cost_nanos
+    if event.usage is None:
+        return None
+    return baseline_nanos(exchange, tried.decision.route, *own, event.usage)
+
+
+def _put(event: Event, money: Money) -> None:
+    event.price_version, event.list_nanos, event.cost_nanos, event.baseline_nanos = money
 
 
 def _overhead_us(tried: Tried, now_s: float) -> int:
@@ -176,14 +245,3 @@ def _overhead_us(tried: Tried, now_s: float) -> int:
     if tried.number == 1:
         return max(0, int((now_s - journey.started_s - journey.waited_s) * 1e6))
     return max(0, int((now_s - tried.began_s - (journey.waited_s - tried.waited_before_s)) * 1e6))
-
-
-def _priced(draft: Event, usage: TokenUsage, money: Money) -> Event:
-    return replace(
-        draft,
-        usage=usage,
-        price_version=money.price_version,
-        list_nanos=money.list_nanos,
-        cost_nanos=money.cost_nanos,
-        baseline_nanos=money.baseline_nanos,
-    )

@@ -15,6 +15,7 @@ import orjson
 
 from gateway.call import Api
 from gateway.fold import AnswerFold
+from metering.dialects.reported import Reported, StreamReader
 
 MAX_EVENT_BYTES = 8_000_000
 _DONE = b"[DONE]"
@@ -39,10 +40,15 @@ class StreamRelay:
     __slots__ = ("_cost_usd", "_hide_usage", "_tail", "fold")
 
     def __init__(
-        self, api: Api, *, hide_usage: bool, cost_usd: Callable[[Mapping[str, Any]], float | None]
+        self,
+        api: Api,
+        usage: StreamReader,
+        *,
+        hide_usage: bool,
+        cost_usd: Callable[[Reported | None], float | None],
     ) -> None:
         """`cost_usd` prices the usage chunk for a client that asked for it."""
-        self.fold = AnswerFold(api)
+        self.fold = AnswerFold(api, usage)
         self._hide_usage = hide_usage
         self._cost_usd = cost_usd
         self._tail = b""
@@ -120,7 +126,7 @@ class StreamRelay:
         return b"" if self._hide_usage else self._with_cost(event, parsed)
 
     def _with_cost(self, event: bytes, parsed: dict[str, Any]) -> bytes:
-        cost = self._cost_usd(parsed)
+        cost = self._cost_usd(self.fold.reported())
         if cost is None:
             return event
         return b"data: " + orjson.dumps({**parsed, "usage": {**parsed["usage"], "cost": cost}})

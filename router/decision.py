@@ -57,6 +57,8 @@ class Decision(NamedTuple):
     details: Mapping[str, Any]
     """For `x-weir-route: explain`: the score's parts, the threshold, what was dropped and why. Empty where
     nobody asked."""
+    prompt_tokens: int = 0
+    """The estimate that the decision was made with."""
 
 
 class NoCandidate(Exception):

@@ -112,4 +112,4 @@ def _decision(
         details["prompt_tokens"] = request.prompt_tokens
     if request.explain and found.dropped:
         details["dropped"] = [described(each) for each in found.dropped if each.candidate not in choices]
-    return Decision(name, with_costs(choices, request), reason, details)
+    return Decision(name, with_costs(choices, request), reason, details, request.prompt_tokens)

@@ -5,13 +5,13 @@ A `Backend` knows a dialect, not a machine. The machines (URLs, health, circuits
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from gateway.call import Api
 from gateway.config import Feature
-from metering.usage import Provenance, TokenUsage
+from metering.dialects.reported import Dialect
+from metering.usage import Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,11 @@ class Load:
 class Backend(Protocol):
     @property
     def kind(self) -> str: ...
+
+    @property
+    def dialect(self) -> Dialect:
+        """How its answers report usage."""
+        ...
 
     @property
     def provenance(self) -> Provenance:
@@ -56,11 +61,6 @@ class Backend(Protocol):
 
     def target(self, api: Api) -> str:
         """Path below the base URL, such as /chat/completions."""
-        ...
-
-    def usage(self, payload: Mapping[str, Any]) -> TokenUsage | None:
-        """The canonical usage of an answer or of a stream's usage chunk; None where it reports none.
-        Raises ValueError where it reports nonsense (negative classes, cached above total)."""
         ...
 
     def load(self, metrics: str) -> Load:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import orjson
 
 from gateway.backends.base import Load
 from gateway.backends.gauges import load_from
-from gateway.backends.openai_form import PATHS, disjoint_usage, section, tokens
+from gateway.backends.openai_form import PATHS
 from gateway.call import Api
 from gateway.config import Feature
-from metering.usage import Provenance, TokenUsage
+from metering.dialects.registry import DIALECTS
+from metering.usage import Provenance
 
 
 class LlamaCpp:
     kind = "llamacpp"
+    dialect = DIALECTS["llamacpp"]
     provenance = Provenance.ENGINE
     features: frozenset[Feature] = frozenset(
         {"chat", "completions", "embeddings", "tools", "json_schema", "logprobs"}
@@ -31,11 +32,6 @@ class LlamaCpp:
 
     def target(self, api: Api) -> str:
         return PATHS[api]
-
-    def usage(self, payload: Mapping[str, Any]) -> TokenUsage | None:
-        """Older servers name the tokens that came from the cache only in `timings.cache_n`."""
-        cache_n = tokens(section(payload, "timings"), "cache_n")
-        return disjoint_usage(payload, self.provenance, cache_read=cache_n)
 
     def load(self, metrics: str) -> Load:
         """Needs --metrics. Newer servers no longer say how full the cache is."""

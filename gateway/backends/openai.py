@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from gateway.backends.base import Load
-from gateway.backends.openai_form import PATHS, disjoint_usage
+from gateway.backends.openai_form import PATHS
 from gateway.call import Api
 from gateway.config import Feature
-from metering.usage import Provenance, TokenUsage
+from metering.dialects.registry import DIALECTS
+from metering.usage import Provenance
 
 
 class OpenAI:
     kind = "openai"
+    dialect = DIALECTS["openai"]
     provenance = Provenance.VENDOR
     features: frozenset[Feature] = frozenset(
         {"chat", "completions", "embeddings", "tools", "vision", "json_schema", "logprobs"}
@@ -24,9 +23,6 @@ class OpenAI:
 
     def target(self, api: Api) -> str:
         return PATHS[api]
-
-    def usage(self, payload: Mapping[str, Any]) -> TokenUsage | None:
-        return disjoint_usage(payload, self.provenance)
 
     def load(self, metrics: str) -> Load:
         return Load(None, None, None)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import orjson
 
 from gateway.backends.base import Load
 from gateway.backends.gauges import load_from
-from gateway.backends.openai_form import PATHS, disjoint_usage, tokens
+from gateway.backends.openai_form import PATHS
 from gateway.call import Api
 from gateway.config import Feature
-from metering.usage import Provenance, TokenUsage
+from metering.dialects.registry import DIALECTS
+from metering.dialects.reported import count
+from metering.usage import Provenance
 
 
 class Sglang:
     kind = "sglang"
+    dialect = DIALECTS["sglang"]
     provenance = Provenance.ENGINE
     features: frozenset[Feature] = frozenset(
         {"chat", "completions", "embeddings", "tools", "json_schema", "logprobs"}
@@ -27,11 +29,6 @@ class Sglang:
 
     def target(self, api: Api) -> str:
         return PATHS[api]
-
-    def usage(self, payload: Mapping[str, Any]) -> TokenUsage | None:
-        """Cached tokens are there only under --enable-cache-report; reasoning is counted beside the output,
-        not in OpenAI's `completion_tokens_details`."""
-        return disjoint_usage(payload, self.provenance, reasoning_beside=True)
 
     def load(self, metrics: str) -> Load:
         return load_from(
@@ -46,7 +43,7 @@ class Sglang:
         return "/tokenize", orjson.dumps(body)
 
     def token_count(self, payload: object) -> int:
-        count = tokens(payload, "count") if isinstance(payload, Mapping) else None
-        if count is None:
+        found = count(payload, "count") if isinstance(payload, Mapping) else None
+        if found is None:
             raise ValueError("the answer of /tokenize holds no count")
-        return count
+        return found

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import orjson
 
 from gateway.backends.base import Load
 from gateway.backends.gauges import load_from
-from gateway.backends.openai_form import PATHS, disjoint_usage, tokens
+from gateway.backends.openai_form import PATHS
 from gateway.call import Api
 from gateway.config import Feature
-from metering.usage import Provenance, TokenUsage
+from metering.dialects.registry import DIALECTS
+from metering.dialects.reported import count
+from metering.usage import Provenance
 
 
 class Vllm:
     kind = "vllm"
+    dialect = DIALECTS["vllm"]
     provenance = Provenance.ENGINE
     # Whether the weights can see is a property of the model: its `supports` says so.
     features: frozenset[Feature] = frozenset(
@@ -28,12 +30,6 @@ class Vllm:
 
     def target(self, api: Api) -> str:
         return PATHS[api]
-
-    def usage(self, payload: Mapping[str, Any]) -> TokenUsage | None:
-        """`prompt_tokens_details` is there only under --enable-prompt-tokens-details."""
-        return disjoint_usage(
-            payload, self.provenance, cache_write_names=("created_cache_tokens", "cache_write_tokens")
-        )
 
     def load(self, metrics: str) -> Load:
         return load_from(
@@ -48,7 +44,7 @@ class Vllm:
         return "/tokenize", orjson.dumps(body)
 
     def token_count(self, payload: object) -> int:
-        count = tokens(payload, "count") if isinstance(payload, Mapping) else None
-        if count is None:
+        found = count(payload, "count") if isinstance(payload, Mapping) else None
+        if found is None:
             raise ValueError("the answer of /tokenize holds no count")
-        return count
+        return found

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from metering.dialects.reported import Fields, Reported, count, section, service_tier
 from metering.usage import Provenance, TokenUsage
 
+_PLAIN = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+"""A usage of these alone, which add up, has no details to look into."""
 _CACHE_READ_BESIDE = ("prompt_cache_hit_tokens", "cached_tokens")
 
 
@@ -32,6 +34,9 @@ def read_usage(
     output = count(usage, "completion_tokens") or 0
     if prompt is None or prompt + output == 0:
         return None
+    if cache_read is None and len(_PLAIN & usage.keys()) == len(usage):
+        if usage.get("total_tokens", prompt + output) == prompt + output:
+            return TokenUsage(prompt, output=output, provenance=provenance)
     details = section(usage, "prompt_tokens_details")
     read = count(details, "cached_tokens")
     if read is None:

@@ -20,6 +20,11 @@ class JournalMeter:
         self.journal = journal
         self.shipper = shipper
 
+    @property
+    def process(self) -> str:
+        """Names this process in every row."""
+        return self.journal.process
+
     def start(self) -> None:
         self.journal.start()
         self.shipper.start()

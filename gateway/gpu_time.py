@@ -1,0 +1,109 @@
+"""GPU time of local engines that are paid by the hour: who is on them now, and a first figure at settle.
+
+The closed window's shares are final (`metering/gpu/`); these are for budgets, headers and the row at once.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from gateway.clock import Clock
+from gateway.config import GatewaySettings
+from metering.days import utc_day
+from metering.event import Event
+from metering.gpu.capacity import GpuPrice
+from metering.gpu.provisional import Presence, Provisional, provisional, work_ns
+from metering.gpu.work import DEFAULT_WEIGHTS, Attempt, Weights
+from metering.gpu_rates import GpuRate
+from metering.outcome import Outcome
+
+
+class GpuMeter:
+    """Of one backend. Its attempts are counted in `presence` from dispatch to settle."""
+
+    __slots__ = ("_clock", "_presence", "price", "weights")
+
+    def __init__(self, price: GpuPrice, clock: Clock) -> None:
+        self.price = price
+        self.weights: Weights = DEFAULT_WEIGHTS
+        self._clock = clock
+        self._presence = Presence(self._now_ns())
+
+    def begin(self) -> int:
+        """What this returns is handed to `end`."""
+        return self._presence.begin(self._now_ns())
+
+    def end(self, begun: int) -> int:
+        """The attempt's even share of one GPU's time since then, in nanoseconds."""
+        return self._presence.end(begun, self._now_ns())
+
+    def figure(self, event: Event, even_ns: int) -> Provisional:
+        """GPU time and money of a settled attempt."""
+        attempt = attempt_of(event)
+        found = provisional(attempt, self.weights, self.price, even_ns, self._presence.usual)
+        work = work_ns(attempt, self.weights)
+        if work is not None:
+            self._presence.note(work, attempt.last_token_ns - attempt.dispatch_ns)
+        return found
+
+    def _now_ns(self) -> int:
+        return int(self._clock.monotonic() * 1e9)
+
+
+class GpuMeters:
+    """By backend; only backends with `gpus` have one. A reload keeps what is under way."""
+
+    def __init__(self, settings: GatewaySettings, clock: Clock) -> None:
+        self._clock = clock
+        self._meters: dict[str, GpuMeter] = {}
+        self.use(settings)
+
+    def get(self, backend: str) -> GpuMeter | None:
+        return self._meters.get(backend)
+
+    def use(self, settings: GatewaySettings) -> None:
+        meters: dict[str, GpuMeter] = {}
+        today = utc_day(self._clock.wall_ns() // 1000)
+        for name in settings.backends:
+            price = gpu_price(settings, name, today)
+            if price is not None:
+                meters[name] = self._meters.get(name) or GpuMeter(price, self._clock)
+                meters[name].price = price
+        self._meters = meters
+
+
+def gpu_price(settings: GatewaySettings, backend: str, day: date) -> GpuPrice | None:
+    """On that UTC day, from `gpu_rates` or else from the backend itself; None where a backend is not paid by
+    the hour."""
+    found = settings.backends.get(backend)
+    gpus = None if found is None else found.gpus
+    if gpus is None:
+        return None
+    rate = settings.gpu_price_book.find(backend, day) or GpuRate(backend, gpus.usd_per_hour)
+    return GpuPrice(rate.usd_per_hour, gpus.count, rate.version)
+
+
+def attempt_of(event: Event) -> Attempt:
+    """A ledger row as the attribution takes it. Nothing done is 0 tokens; unknown stays None."""
+    usage = event.usage
+    nothing = usage is None and event.outcome in (Outcome.UPSTREAM_REFUSED, Outcome.UPSTREAM_FAILED)
+    first_us = event.first_token_us
+    return Attempt(
+        event_id=event.id,
+        backend=event.backend,
+        tenant=event.tenant,
+        cost_center=event.cost_center,
+        project=event.project,
+        key=event.key,
+        model=event.served_model,
+        process=event.process,
+        dispatch_ns=event.started_us * 1000,
+        first_token_ns=None if first_us is None else (event.started_us + first_us) * 1000,
+        last_token_ns=event.finished_us * 1000,
+        prefill_tokens=0 if nothing else None if usage is None else usage.input_uncached + usage.cache_write,
+        decode_tokens=0 if nothing else None if usage is None else usage.output,
+        context_tokens=0 if usage is None else usage.input_total,
+        prefill_us=event.prefill_us,
+        decode_us=event.decode_us,
+        aborted=event.outcome in (Outcome.CLIENT_GONE, Outcome.INTERRUPTED),
+    )
