@@ -28,7 +28,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 
 
-class NoSuchZone(ValueError):
+class ReportError(ValueError):
+    """The question makes no sense. The message names the field and what is allowed."""
+
+
+class NoSuchZone(ReportError):
     """The name is not in the time zone database."""
 
 

@@ -26,7 +26,7 @@ class _Column:
 
 
 def render_json(report: UsageReport) -> str:
-    """One object: `group_by`, `from`, `until`, `where`, `data` (a row each) and `totals`.
+    """One object: `group_by`, `from`, `until`, `where`, `time_zone`, `data` (a row each) and `totals`.
 
     Money twice: `*_nanos` as integers, `*_usd` as exact decimal strings; null where unknown.
     """
@@ -37,6 +37,7 @@ def render_json(report: UsageReport) -> str:
         "from": _instant(query.from_us),
         "until": _instant(query.until_us),
         "where": dict(query.where),
+        "time_zone": query.time_zone,
         "data": [
             {**dict(zip(query.group_by, row.group, strict=True)), **_fields(row.sums)} for row in report.rows
         ],
@@ -66,7 +67,13 @@ def render_text(report: UsageReport) -> str:
     """
     if not report.rows:
         return "No usage in this period.\n"
-    columns = [*_group_columns(report), *_count_columns(report), *_money_columns(report), *_notes(report)]
+    columns = [
+        *_group_columns(report),
+        *_count_columns(report),
+        *_money_columns(report),
+        *_gpu_columns(report),
+        *_notes(report),
+    ]
     widths = [max(len(column.title), *(len(cell) for cell in column.cells)) for column in columns]
     lines = [
         "  ".join(
@@ -119,6 +126,26 @@ def _money_columns(report: UsageReport) -> list[_Column]:
     every = _every(report)
     places = places_to_show([amount(sums) or 0 for _, amount in _AMOUNTS for sums in every])
     return [_Column(title, _amounts([amount(sums) for sums in every], places)) for title, amount in _AMOUNTS]
+
+
+def _gpu_columns(report: UsageReport) -> list[_Column]:
+    """Only where there is any: of closed windows, and what was charged before they closed."""
+    every = _every(report)
+    shown = []
+    for title, names in _GPU:
+        spent_ns, spent_nanos = ([getattr(sums, name) for sums in every] for name in names)
+        if not any(spent_ns):
+            continue
+        shown.append(_Column(f"{title} s", [f"{spent / 1e9:,.3f}" for spent in spent_ns]))
+        places = places_to_show([amount or 0 for amount in spent_nanos])
+        shown.append(_Column(f"{title} USD", _amounts(spent_nanos, places)))
+    return shown
+
+
+_GPU = (
+    ("GPU", ("gpu_ns", "gpu_nanos")),
+    ("provisional GPU", ("provisional_gpu_ns", "provisional_gpu_nanos")),
+)
 
 
 def _amounts(amounts: Sequence[int | None], places: int) -> list[str]:

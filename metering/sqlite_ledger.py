@@ -65,17 +65,17 @@ class SqliteLedger:
             return new
 
     def roll_up(self) -> None:
-        """Bring the hourly sums up to date. Blocks. Raises LedgerUnavailable."""
+        """See Books.roll_up."""
         with self._lock, self._errors():
             self._roll_up()
 
     def rebuild_rollups(self) -> None:
-        """Make every hourly sum again from the rows that are still there. Blocks. Raises LedgerUnavailable."""
+        """See Books.rebuild_rollups."""
         with self._lock, self._errors(), _transaction(self._connection):
             rebuild(self.session, first_whole_us(self._retained_from_us))
 
     def drop_before(self, until_us: int) -> int:
-        """Delete rows whose ids are older than this; their sums stay. Returns how many. Raises LedgerUnavailable."""
+        """See Books.drop_before: row by row. Returns how many."""
         with self._lock, self._errors():
             self._roll_up()
             with _transaction(self._connection):
@@ -84,7 +84,7 @@ class SqliteLedger:
             return gone
 
     def write_window(self, window: GpuWindow, shares: Sequence[GpuShare]) -> None:
-        """Close a GPU window, or replace what was said of it before. Raises LedgerUnavailable."""
+        """See Books.write_window."""
         with self._lock, self._errors(), _transaction(self._connection):
             replace_window(self.session, window, shares)
 
@@ -121,7 +121,7 @@ class SqliteLedger:
     def _insert_chunk(self, rows: Sequence[Row]) -> int:
         """Filled up to a prepared size with copies of the last row, which its own unique id keeps out."""
         size = next(size for size in _CHUNK_SIZES if size >= len(rows))
-        filled = [*rows, *rows[-1:] * (size - len(rows))]
+        filled = [*rows, *([rows[-1]] * (size - len(rows)))]
         return self._connection.execute(_INSERT[size], tuple(chain.from_iterable(filled))).rowcount
 
 

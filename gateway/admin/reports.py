@@ -11,21 +11,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.admin.roles import AnyRole
 from gateway.admin.services import AdminServices
-from metering.days import day_start_us
 from metering.event_query import MAX_EVENTS
+from metering.periods import PERIODS, period_start_us
 from metering.render import render_csv, render_json
-from metering.reports import DEFAULT_GROUPING, DIMENSIONS, PERIODS, ReportQuery
+from metering.reports import DEFAULT_GROUPING, DIMENSIONS, TAG, ReportQuery
 
+_DAY = timedelta(days=1)
 _FILTERS = tuple(name for name in DIMENSIONS if name not in PERIODS)
 
 
 class UsageQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
     group_by: str = Field(
-        ",".join(DEFAULT_GROUPING), description=f"Separated by commas: {', '.join(DIMENSIONS)}."
+        ",".join(DEFAULT_GROUPING), description=f"Separated by commas: {', '.join(DIMENSIONS)}, {TAG}NAME."
     )
-    from_: date | None = Field(None, alias="from", description="First day (UTC).")
-    to: date | None = Field(None, description="Last day, included (UTC).")
+    from_: date | None = Field(None, alias="from", description="First day.")
+    to: date | None = Field(None, description="Last day, included.")
     format: Literal["json", "csv"] = "json"
     tenant: str | None = None
     project: str | None = None
@@ -39,15 +40,22 @@ class UsageQuery(BaseModel):
     cache_status: str | None = None
     outcome: str | None = None
     api: str | None = None
+    category: str | None = Field(None, description="vendor, gpu, cache, idle or overhead.")
+    provenance: str | None = Field(None, description="vendor, engine, counted or estimated.")
+    line: str | None = Field(None, description="Of GPU time: request, aborted, warmup, idle or overhead.")
+    time_zone: str = Field("UTC", description="Whose days and months: a name like Europe/Berlin.")
 
     def to_report(self, tenant: str | None) -> ReportQuery:
         """`tenant` comes from the principal and replaces what the query says. Raises ReportError."""
         where = {name: getattr(self, name) for name in _FILTERS} | {"tenant": tenant}
         return ReportQuery(
             group_by=tuple(name.strip() for name in self.group_by.split(",") if name.strip()),
-            from_us=None if self.from_ is None else day_start_us(self.from_),
-            until_us=None if self.to is None else day_start_us(self.to + timedelta(days=1)),
+            from_us=None if self.from_ is None else period_start_us(self.from_, self.time_zone),
+            until_us=None
+            if self.to is None
+            else period_start_us(self.to + timedelta(days=1), self.time_zone),
             where={name: value for name, value in where.items() if value is not None},
+            time_zone=self.time_zone,
         )
 
 

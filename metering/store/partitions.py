@@ -72,10 +72,10 @@ def drop_months(connection: Connection, until_us: int) -> int:
 
 
 def _make(connection: Connection, month: Month) -> None:
-    """Append-only and big: rows are vacuumed for the visibility map only, so seldom."""
     first, after = (lowest_id(month_start_us(each)) for each in (month, next_month(month)))
     connection.execute(
-        f"CREATE TABLE {_table(month)} PARTITION OF events FOR VALUES FROM ('{first}') TO ('{after}')".encode()
+        f"CREATE TABLE {_table(month)} PARTITION OF events "
+        f"FOR VALUES FROM ('{first}') TO ('{after}')".encode()
     )
 
 

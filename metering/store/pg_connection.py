@@ -21,7 +21,6 @@ from sqlalchemy.engine.interfaces import Dialect
 from metering.ledger import LedgerError
 from metering.store.sql import POSTGRESQL, Query, Row, render, render_creation, render_many
 
-SCHEMES = ("postgresql://", "postgres://")
 APPLICATION = "weir"
 
 
@@ -38,7 +37,7 @@ class Patience:
 
 
 def connect(url: str, patience: Patience, *, limit_s: float) -> psycopg.Connection[Row]:
-    """In autocommit; statements end after `limit_s`. Raises psycopg.Error, and LedgerError for a bad address."""
+    """In autocommit; statements end after `limit_s`. Raises psycopg.Error; LedgerError for a bad address."""
     milliseconds = int(limit_s * 1000)
     options = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC"
     try:

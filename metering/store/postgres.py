@@ -38,6 +38,7 @@ ROLLUP_LOCK = 0x5745495200000003
 """Advisory: shared by whoever adds to the rollups, held alone by a rebuild."""
 _REBUILD_LIMIT_S = 3600.0
 _MIGRATION_LIMIT_S = 600.0
+_UPKEEP_LIMIT_S = 30.0
 _LARGEST = 2**63 - 1
 
 _DATA_ERRORS = (
@@ -105,15 +106,18 @@ class PostgresLedger:
             self._roll_up()
 
     def rebuild_rollups(self) -> None:
-        """See Books.rebuild_rollups. Minutes for many rows; reports and writers go on meanwhile."""
+        """See Books.rebuild_rollups. Minutes for many rows; reports and other writers go on meanwhile."""
         with self._lock, self._errors():
-            # A connection of its own: the snapshot must be taken after the lock, and takes as long as it takes.
-            with connect(self._url, self._patience, limit_s=_REBUILD_LIMIT_S) as connection:
-                connection.execute("SELECT pg_advisory_lock(%s)", (ROLLUP_LOCK,))
-                connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-                with connection.transaction():
-                    session = PostgresSession(connection)
-                    rebuild(session, first_whole_us(retained_from_us(session)))
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        """On a connection of its own: the snapshot must be taken after the lock, and may take long."""
+        with connect(self._url, self._patience, limit_s=_REBUILD_LIMIT_S) as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", (ROLLUP_LOCK,))
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            with connection.transaction():
+                session = PostgresSession(connection)
+                rebuild(session, first_whole_us(retained_from_us(session)))
 
     def write_window(self, window: GpuWindow, shares: Sequence[GpuShare]) -> None:
         """See Books.write_window."""
@@ -125,7 +129,7 @@ class PostgresLedger:
         """See Books.drop_before: months that end by then, as a whole."""
         with self._lock, self._errors():
             self._roll_up()
-            with self._transaction() as connection:
+            with self._transaction(_UPKEEP_LIMIT_S) as connection:
                 dropped = drop_months(connection, until_us)
                 self._months = existing_months(connection)
             return dropped
@@ -150,8 +154,8 @@ class PostgresLedger:
             with cursor.copy(_COPY) as copy:
                 for row in rows:
                     copy.write_row(row)
-            found = cursor.execute(_INSERT).fetchone()
-            return int(found[0]) if found else 0
+            ((new,),) = cursor.execute(_INSERT).fetchall()
+            return int(new or 0)
 
     def _make_partitions(self, rows: Sequence[Row]) -> None:
         ids = [str(row[0]) for row in rows]
@@ -165,11 +169,11 @@ class PostgresLedger:
     def _roll_up(self) -> None:
         more = True
         while more:
-            with self._transaction() as connection:
+            with self._transaction(_UPKEEP_LIMIT_S) as connection:
                 ((mine,),) = connection.execute(
                     "SELECT pg_try_advisory_xact_lock_shared(%s)", (ROLLUP_LOCK,)
                 ).fetchall()
-                more = mine and roll_up(PostgresSession(connection))
+                more = bool(mine) and roll_up(PostgresSession(connection))
 
     def _roll_up_quietly(self) -> None:
         """The batch is written; that it is not summed yet is no reason to send it again."""
@@ -180,14 +184,13 @@ class PostgresLedger:
             logger.warning("hourly sums wait: %s", error)
 
     @contextmanager
-    def _transaction(self) -> Iterator[psycopg.Connection[Row]]:
-        with self._connected_until() as connection, connection.transaction():
-            yield connection
-
-    @contextmanager
-    def _connected_until(self) -> Iterator[psycopg.Connection[Row]]:
+    def _transaction(self, limit_s: float | None = None) -> Iterator[psycopg.Connection[Row]]:
+        """`limit_s` is for what takes longer than writing a batch."""
+        patience_s = max(limit_s or 0.0, self._patience.statement_s)
         connection = self._connected()
-        with deadline(connection, self._patience.statement_s + self._patience.slack_s):
+        with deadline(connection, patience_s + self._patience.slack_s), connection.transaction():
+            if limit_s is not None:
+                connection.execute(f"SET LOCAL statement_timeout = {int(patience_s * 1000)}".encode())
             yield connection
 
     def _connected(self) -> psycopg.Connection[Row]:

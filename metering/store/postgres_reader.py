@@ -41,8 +41,8 @@ class PostgresReader:
         if found is None or found[0] != HEAD:
             revision = found[0] if found else "none"
             raise LedgerError(
-                f"ledger {self.name} has revision {revision}, this program reads {HEAD}; start the gateway once "
-                "to bring an older one up to date, or use a newer release"
+                f"ledger {self.name} has revision {revision}, this program reads {HEAD}; start the gateway "
+                "once to bring an older one up to date, or use a newer release"
             )
 
 

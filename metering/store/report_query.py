@@ -19,7 +19,7 @@ from sqlalchemy.sql.selectable import FromClause
 
 from metering.days import US_PER_DAY
 from metering.ledger import LedgerReader, Row
-from metering.periods import PERIODS, cuts_hours, local_period, period_in_sql
+from metering.periods import PERIODS, ReportError, cuts_hours, local_period, period_in_sql
 from metering.store.names import US_PER_HOUR
 from metering.store.rollup import contributions, rolled_seq, share_contributions
 from metering.store.sql import POSTGRESQL
@@ -61,7 +61,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Hours:
-    """`[first_us, until_us)` are whole hours; `cut` are hours in it, and `parts` spans, to be read from rows."""
+    """`[first_us, until_us)` are whole hours, without those in `cut`; `parts` are read from rows."""
 
     first_us: int
     until_us: int
@@ -72,14 +72,14 @@ class _Hours:
 def read_sums(reader: LedgerReader, asked: Asked) -> list[Row]:
     """(groups ..., measures ...) of every group that has rows, in no order.
 
-    Raises LedgerError, and ValueError for part of an hour whose rows were deleted.
+    Raises LedgerError, and ReportError for part of an hour whose rows were deleted.
     """
     (rows,) = reader.read(sums_query(reader, asked))
     return rows
 
 
 def sums_query(reader: LedgerReader, asked: Asked) -> Part:
-    """What `read_sums` reads: `reader` is asked for what the question's spans depend on. Raises as it does."""
+    """What `read_sums` reads; the spans are looked up in `reader`. Raises as it does."""
     hours = _hours(reader, asked)
     parts = [*_of_rollups(reader, asked, hours), _of_tail(reader, asked, hours)]
     if hours.parts:
@@ -123,9 +123,7 @@ def _check_retained(reader: LedgerReader, hours: _Hours) -> None:
         return
     ((*found,),) = reader.read(select(ledger_state.c.value).where(ledger_state.c.name == RETAINED_FROM_US))
     if found and min(start for start, _ in hours.parts) < int(found[0][0] or 0):
-        raise ValueError(
-            "from, until: rows of that time were deleted, and whole UTC hours are all that is left"
-        )
+        raise ReportError("from, until: rows of that time were deleted; whole UTC hours are what is left")
 
 
 def _of_rollups(reader: LedgerReader, asked: Asked, hours: _Hours) -> list[Part]:
@@ -174,11 +172,11 @@ def _of_sums(
 
 def _of_tail(reader: LedgerReader, asked: Asked, hours: _Hours) -> Part:
     if reader.dialect is POSTGRESQL:
-        waiting = events.c.seq.in_(select(rollup_pending.c.seq))
+        waiting: ColumnElement[bool] = events.c.seq.in_(select(rollup_pending.c.seq))
     else:
         waiting = events.c.seq > rolled_seq()
     rows = contributions(waiting)
-    chosen = [rows.c.hour_us >= hours.first_us, rows.c.hour_us < hours.until_us]
+    chosen: list[ColumnElement[bool]] = [rows.c.hour_us >= hours.first_us, rows.c.hour_us < hours.until_us]
     if hours.cut:
         chosen.append(rows.c.hour_us.not_in(hours.cut))
     return _of_rows(reader, asked, rows).where(*chosen)
@@ -218,7 +216,7 @@ def _period(
 
 
 def _varies(asked: Asked, name: str) -> bool:
-    """Whether the report spans more than one of this period; if not, its name need not be computed per row."""
+    """Whether there is more than one of this period; if not, its name need not be computed per row."""
     if asked.from_us is None or asked.until_us is None:
         return True
     ends: Sequence[int] = (asked.from_us, asked.until_us - 1)

@@ -58,7 +58,7 @@ def check_retained(rows: Sequence[Row], retained_us: int) -> None:
 
 
 def begin_deletion(session: Session, until_us: int) -> str:
-    """Note it, and return the lowest id that stays. Raises LedgerUnavailable if rows are not rolled up yet."""
+    """Note it; return the lowest id that stays. Raises LedgerUnavailable if rows are not rolled up yet."""
     bound = lowest_id(until_us)
     ((waiting,),) = session.run(
         select(func.count()).select_from(events).where(tail(session), events.c.id < bound)

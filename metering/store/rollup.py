@@ -20,6 +20,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Select,
     Subquery,
     Table,
     Text,
@@ -56,9 +57,10 @@ from metering.store.tables import (
     rollup_pending,
 )
 
-BATCHES_AT_ONCE = 2000
+BATCHES_AT_ONCE = 100
 _ROWS_AT_ONCE = 200_000
 _DIGEST_BYTES = 16
+_GROUP_COLUMNS = ("group_id", *DIMENSION_COLUMNS)
 _DAY = literal_column(str(US_PER_DAY), BigInteger)
 
 Condition = ColumnElement[bool]
@@ -95,7 +97,7 @@ def rolled_seq() -> ColumnElement[int]:
 
 
 def roll_up(session: Session) -> bool:
-    """Sum a piece of the tail into the rollups. Whether there may be more of it. In the caller's transaction."""
+    """Sum a piece of the tail, in the caller's transaction. Whether there may be more of it."""
     if session.dialect is POSTGRESQL:
         claimed = _claim_batches(session)
         if claimed:
@@ -129,7 +131,7 @@ def add(session: Session, rows: Subquery, sign: int = 1) -> None:
     session.make_temporary(incoming_sums)
     session.run(delete(incoming_sums))
     session.run(incoming_sums.insert().from_select(given.keys(), _hourly_sums(session, rows, sign)))
-    groups = select(*(given[name] for name in rollup_groups.c.keys())).distinct().order_by(given.group_id)
+    groups = select(*(given[name] for name in _GROUP_COLUMNS)).distinct().order_by(given.group_id)
     session.run(_upsert(session, rollup_groups, groups).on_conflict_do_nothing())
     for table, start in (
         (rollup_hourly, given.hour_us),
@@ -140,7 +142,7 @@ def add(session: Session, rows: Subquery, sign: int = 1) -> None:
         session.run(_adding(session, table, sums))
 
 
-def _hourly_sums(session: Session, rows: Subquery, sign: int) -> Query:
+def _hourly_sums(session: Session, rows: Subquery, sign: int) -> Select[*tuple[Any, ...]]:
     keys = [rows.c.hour_us, *(rows.c[name] for name in DIMENSION_COLUMNS)]
     group = group_id(session, keys[1:])
     sums = (sign * func.sum(rows.c[name]) for name in MEASURES)
@@ -165,12 +167,12 @@ def insert_into(session: Session, table: Any) -> Any:
     return postgresql.insert(table) if session.dialect is POSTGRESQL else sqlite.insert(table)
 
 
-def _upsert(session: Session, table: Table, rows: Query) -> Any:
+def _upsert(session: Session, table: Table, rows: Select[*tuple[Any, ...]]) -> Any:
     """SQLite needs a WHERE to tell ON CONFLICT from a join's ON."""
-    return insert_into(session, table).from_select(table.c.keys(), rows.where(true()))  # type: ignore[union-attr]
+    return insert_into(session, table).from_select(table.c.keys(), rows.where(true()))
 
 
-def _adding(session: Session, table: Table, rows: Query) -> Query:
+def _adding(session: Session, table: Table, rows: Select[*tuple[Any, ...]]) -> Query:
     """An amount that neither side knows stays unknown."""
     insert = _upsert(session, table, rows)
     old, new = table.c, insert.excluded

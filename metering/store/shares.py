@@ -72,6 +72,6 @@ def _check(window: GpuWindow, shares: Sequence[GpuShare]) -> None:
     given_ns, given_nanos = sum(share.gpu_ns for share in shares), sum(share.nanos for share in shares)
     if (given_ns, given_nanos) != (window.capacity_ns, window.capacity_nanos):
         raise SharesDoNotAddUp(
-            f"window {window.window_start_us} of {window.backend}: shares are {given_ns} ns and {given_nanos} "
-            f"nano-dollars, its capacity {window.capacity_ns} and {window.capacity_nanos}"
+            f"window {window.window_start_us} of {window.backend}: shares are {given_ns} ns and "
+            f"{given_nanos} nano-dollars, its capacity {window.capacity_ns} and {window.capacity_nanos}"
         )

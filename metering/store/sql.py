@@ -21,7 +21,7 @@ Row = tuple[Any, ...]
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 SQLITE: Dialect = sqlite.dialect()
-POSTGRESQL: Dialect = PGDialect_psycopg()
+POSTGRESQL: Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
 class Session(Protocol):
@@ -46,9 +46,9 @@ class Session(Protocol):
 def render(query: Query, dialect: Dialect) -> tuple[str, Parameters]:
     """Text and parameters as the dialect's driver takes them: `?` and a tuple, or `%(name)s` and names."""
     compiled = query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    if compiled.positiontup is None:  # type: ignore[attr-defined]
+    if compiled.positiontup is None:
         return str(compiled), compiled.params
-    return str(compiled), tuple(compiled.params[name] for name in compiled.positiontup)  # type: ignore[attr-defined]
+    return str(compiled), tuple(compiled.params[name] for name in compiled.positiontup)
 
 
 def render_many(
@@ -56,7 +56,7 @@ def render_many(
 ) -> tuple[str, Sequence[Parameters]]:
     """Like `render`, for many rows: the query's bound parameters are named as the rows' keys."""
     compiled = query.compile(dialect=dialect, column_keys=list(rows[0]))
-    names = compiled.positiontup  # type: ignore[attr-defined]
+    names = compiled.positiontup
     if names is None:
         return str(compiled), rows
     return str(compiled), [tuple(row[name] for name in names) for row in rows]

@@ -84,7 +84,7 @@ def test_a_new_ledger_needs_a_folder_that_can_be_written(tmp_path: Path) -> None
 def test_a_ledger_is_told_from_other_files(tmp_path: Path) -> None:
     path = tmp_path / "weir.db"
     SqliteLedger(path).close()
-    assert doctor.check_ledger(path).detail.endswith("writable, schema version 1")
+    assert doctor.check_ledger(path).detail.endswith("writable, schema version 2")
     other = tmp_path / "other.db"
     other.write_bytes(b"no database" * 1000)
     assert not doctor.check_ledger(other).ok

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from metering.days import US_PER_DAY, day_start_us, utc_day
-from metering.event import Event
+from metering.event import WAS_UNKNOWN, Event
 from metering.ledger_url import open_ledger, open_reader
 from metering.outcome import Outcome
-from metering.periods import PERIODS
+from metering.periods import PERIODS, ReportError
 from metering.render import render_csv, render_json, render_text
-from metering.reports import DIMENSIONS, ReportError, ReportQuery, UsageReport, UsageSums, usage_report
+from metering.reports import DIMENSIONS, ReportQuery, UsageReport, UsageSums, usage_report
 from metering.usage import Provenance, TokenUsage
 from tests.fakes.events import NEW_YEAR_2026_US, make_event
 
@@ -191,6 +191,9 @@ def test_every_dimension_groups_and_filters(report: Report, dimension: str) -> N
         ({"group_by": ()}, "group by: name at least one of tenant"),
         ({"group_by": ("day", "day")}, "group by: a name is given twice"),
         ({"where": {"1=1 --": "x"}}, "filter: '1=1 --' is not known"),
+        ({"group_by": ("tag:",)}, "group by: 'tag:' is not known"),
+        ({"group_by": ('tag:a"b',)}, "group by: 'tag:a\"b' is not known"),
+        ({"time_zone": "Mars/Olympus"}, "time zone 'Mars/Olympus' is not known"),
         ({"from_us": 2, "until_us": 2}, "from: the period ends before it starts"),
     ],
 )
@@ -286,3 +289,49 @@ def test_what_a_client_wrote_neither_runs_nor_moves_the_cursor(report: Report) -
     assert cells == ["\x1b[2Jm", "'=cmd()"]
     assert "\x1b" not in render_text(told)
     assert "?[2Jm" in render_text(told)
+
+
+def test_labels_group_and_filter(report: Report) -> None:
+    events = [make_event(1), make_event(2, tags='{"task":"x y","n":"%"}'), make_event(3, tags="{}")]
+    told = report(events, "tag:task")
+    assert [row.group for row in told.rows] == [("",), ("classify",), ("x y",)]
+    assert report(events, "tag:n", where={"tag:n": "%"}).totals.requests == 1
+
+
+def test_categories_tell_who_was_paid(report: Report) -> None:
+    events = [make_event(1), hit(2), make_event(3, gpu_ns=800, gpu_nanos=50)]
+    told = report(events, "category")
+    assert [row.group for row in told.rows] == [("cache",), ("gpu",), ("vendor",)]
+    assert (told.totals.provisional_gpu_ns, told.totals.provisional_gpu_nanos) == (800, 50)
+
+
+def test_a_correction_adds_its_difference_and_counts_as_nothing_else(report: Report) -> None:
+    usage = TokenUsage(provenance=Provenance.ENGINE)
+    unknown = make_event(2, cost_nanos=None, list_nanos=None, baseline_nanos=None)
+    events = [
+        make_event(1, cost_nanos=1100, baseline_nanos=9000),
+        unknown,
+        make_event(3, kind="correction", usage=usage, cost_nanos=-100, list_nanos=None, baseline_nanos=0),
+        make_event(4, kind="correction", usage=usage, cost_nanos=50, baseline_nanos=70, error=WAS_UNKNOWN),
+    ]
+    sums = report(events).totals
+    assert (sums.requests, sums.attempts, sums.corrections) == (2, 2, 2)
+    assert (sums.cost_nanos, sums.baseline_nanos, sums.saved_by_route_nanos) == (1050, 9070, 7900 + 100 + 20)
+    assert (sums.unknown_cost_events, sums.input_uncached_tokens) == (0, 2000)
+
+
+def test_days_are_those_of_the_zone(report: Report) -> None:
+    late = NEW_YEAR_2026_US - 1_800_000_000  # 23:30 UTC: New Year in Berlin, and 05:00 in Kolkata
+    events = [make_event(1, started_us=late), make_event(2, started_us=late - 5 * 3_600_000_000)]
+    assert [row.group for row in report(events, "day", time_zone="Europe/Berlin").rows] == [
+        ("2025-12-31",),
+        ("2026-01-01",),
+    ]
+    assert [row.group for row in report(events, "month", time_zone="Asia/Kolkata").rows] == [("2026-01",)]
+
+
+def test_gpu_time_has_columns_where_there_is_any(report: Report) -> None:
+    text = render_text(report([make_event(1, gpu_ns=1_500_000_000, gpu_nanos=2_000_000)]))
+    assert "provisional GPU s  provisional GPU USD" in text.splitlines()[0]
+    assert text.splitlines()[2].split()[-2:] == ["1.500", "0.0020"]
+    assert "GPU" not in render_text(report([make_event(2, tenant="other")], where={"tenant": "other"}))

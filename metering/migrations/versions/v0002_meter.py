@@ -16,9 +16,9 @@ down_revision = "v0001"
 _OLD = (
     "id, request_id, attempt, started_us, finished_us, tenant, cost_center, project, key, tags, api, "
     "requested_model, route, tier, reason, backend, served_model, outcome, status, error, stream, "
-    "input_uncached_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, provenance, "
-    "price_version, list_nanos, cost_nanos, baseline_nanos, cache_status, queue_us, first_token_us, total_us, "
-    "overhead_us, stand_in"
+    "input_uncached_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, "
+    "provenance, price_version, list_nanos, cost_nanos, baseline_nanos, cache_status, queue_us, "
+    "first_token_us, total_us, overhead_us, stand_in"
 )
 _COLUMNS = """
     request_id TEXT NOT NULL,
