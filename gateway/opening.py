@@ -1,4 +1,4 @@
-"""What the journal keeps of an attempt before it is sent, and the row made of that if its end is never seen."""
+"""What the journal keeps of an attempt before it is sent, and the row made of that if nobody saw its end."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def interrupted_row(snapshot: Snapshot, process: str, event_id: str, payload: An
     """The attempt reached its upstream, and then the gateway died: what it cost is estimated from the size of
     the prompt and the output that was expected. Its time of death is not known, so it lasts no time."""
     (
-        request_id, attempt, started_us, tenant, cost_center, project, key, tags, api, requested_model,
-        route, tier, reason, backend, served_model, stream, stand_in, prompt_tokens, output_tokens, cache_status,
+        request_id, attempt, started_us, tenant, cost_center, project, key, tags, api, requested_model, route,
+        tier, reason, backend, served_model, stream, stand_in, prompt_tokens, output_tokens, cache_status,
     ) = payload  # fmt: skip
     expected = min(output_tokens or DEFAULT_OUTPUT_TOKENS, DEFAULT_OUTPUT_TOKENS)
     usage = TokenUsage(

@@ -208,8 +208,8 @@ def _end(tried: Tried, outcome: Outcome, error: str) -> Event:
 
 
 def _measure(tried: Tried, event: Event, report: Reported | None) -> None:
-    """Fills in what the attempt used and cost, by its tokens or, where the backend is paid by the hour and its
-    tokens have no price, by its GPU time."""
+    """Fills in what the attempt used and cost: by its tokens or, where the backend is paid by the hour and
+    its tokens have no price, by its GPU time."""
     if report is not None:
         event.usage = report.usage
         event.prefill_us, event.decode_us = report.prefill_us, report.decode_us

@@ -34,9 +34,9 @@ def read_usage(
     output = count(usage, "completion_tokens") or 0
     if prompt is None or prompt + output == 0:
         return None
-    if cache_read is None and len(_PLAIN & usage.keys()) == len(usage):
-        if usage.get("total_tokens", prompt + output) == prompt + output:
-            return TokenUsage(prompt, output=output, provenance=provenance)
+    plain = cache_read is None and len(_PLAIN & usage.keys()) == len(usage)
+    if plain and usage.get("total_tokens", prompt + output) == prompt + output:
+        return TokenUsage(prompt, output=output, provenance=provenance)
     details = section(usage, "prompt_tokens_details")
     read = count(details, "cached_tokens")
     if read is None:
