@@ -30,13 +30,16 @@ from gateway.call import Api, Call
 from gateway.config_file import load
 from gateway.exchange import Exchange, Tried
 from gateway.front.client import Client
+from gateway.ids import ulid
 from gateway.journey import Journey
+from gateway.opening import open_payload
 from gateway.rewrite import upstream_body
 from gateway.runtime import Runtime
 from gateway.services import Services
 from gateway.settle import settle
 from gateway.streams import StreamRelay
 from gateway.transport.base import Header, Origin, Timeouts, TransportStats
+from metering.dialects.registry import DIALECTS
 from metering.outcome import Outcome
 from router.decision import RouteRequest
 from router.features import outline
@@ -151,11 +154,15 @@ def _stages(services: Services) -> dict[str, float]:
     target = services.fleet.pick(candidate.backend)
     assert target is not None
     answer_bytes = answer()
-    usage = served.adapter.usage(orjson.loads(answer_bytes))
+    report = served.adapter.dialect.whole(orjson.loads(answer_bytes))
 
     def metered() -> None:
-        tried = Tried(exchange, decision, candidate, served, target, 1, journey.started_s, 0.0)
-        settle(tried, Outcome.COMPLETED, usage=usage)
+        event_id = ulid(time.time_ns())
+        tried = Tried(
+            exchange, decision, candidate, served, target, 1, event_id, journey.started_s, 0.0, None
+        )
+        services.meter.open(event_id, open_payload(tried))
+        settle(tried, Outcome.COMPLETED, report=report)
 
     def keyed() -> None:
         partition, entry = request_keys(services.cache_secret, scope, "chat.completions", "auto", call.fields)
@@ -176,8 +183,8 @@ def _stages(services: Services) -> dict[str, float]:
         "rewrite the body for the upstream": lambda: upstream_body(
             call.body, call.fields, model=served.upstream_model, stream=False
         ),
-        "read the answer and its usage": lambda: served.adapter.usage(orjson.loads(answer_bytes)),
-        "settle: price, event, ledger queue, metrics": metered,
+        "read the answer and its usage": lambda: served.adapter.dialect.whole(orjson.loads(answer_bytes)),
+        "meter: journal, price, event, journal again, metrics": metered,
         "metrics of the request": counted,
         "answer headers": lambda: answer_headers(journey, stream=False, cost_nanos=1),
         "log line": lambda: orjson.dumps(journey.line()),
@@ -205,7 +212,8 @@ def _route_request(call: Call) -> RouteRequest:
 
 
 def _relay(stream: list[bytes]) -> None:
-    relay = StreamRelay(Api.CHAT, hide_usage=False, cost_usd=lambda payload: 0.001)
+    usage = DIALECTS["openai"].stream()
+    relay = StreamRelay(Api.CHAT, usage, hide_usage=False, cost_usd=lambda report: 0.001)
     for event in stream:
         relay.feed(event)
 

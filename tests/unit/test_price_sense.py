@@ -12,7 +12,7 @@ from genai_prices.data_snapshot import get_snapshot
 from gateway.cli import main
 from gateway.config import GatewaySettings
 from gateway.config_file import ConfigError, parse
-from gateway.price_settings import gpu_rates_of, rates_of
+from gateway.price_settings import rates_of
 from gateway.snapshot import compile_snapshot
 from metering.catalogue import EmptyCatalogue, GenaiCatalogue
 from metering.price_sense import doubts
@@ -20,7 +20,10 @@ from metering.prices import PriceBook, UnknownPrice
 from metering.token_rates import TokenRates
 from metering.usage import TokenUsage
 
-BACKEND = "backends: {b: {kind: openai, url: 'https://b.example/v1', models: {m: gpt-5-mini, own: own}}}\n"
+BACKEND = (
+    "backends: {b: {kind: openai, url: 'https://b.example/v1', models: {m: gpt-5-mini, own: own}}, "
+    "g: {kind: vllm, url: 'http://127.0.0.1:8000/v1', models: {local: local}, gpus: {usd_per_hour: 2}}}\n"
+)
 GPT_5_MINI = TokenRates(Decimal("0.25"), Decimal(2), Decimal("0.025"))
 TODAY = date(2026, 11, 1)
 
@@ -105,7 +108,7 @@ rates:
     per_second: 0.01
     over: [{input_tokens: 1000, input: 2, output: 8}]
     service: {batch: 0.5}
-gpu_rates: [{backend: b, usd_per_hour: 2.10, from: 2026-01-01}]
+gpu_rates: [{backend: g, usd_per_hour: 2.10, from: 2026-01-01}]
 markup: {default: 1.2, tenants: {acme: 1.1}}
 discount: {tenants: {acme: 0.1}}
 tenants: {acme: {}}
@@ -131,9 +134,9 @@ def test_every_key_of_a_rate_reaches_its_price() -> None:
 
 def test_gpu_rates_markup_and_discount_reach_the_meter() -> None:
     settings = settings_of(PRICES)
-    assert [(r.backend, r.usd_per_hour, r.from_date) for r in gpu_rates_of(settings)] == [
-        ("b", Decimal("2.1"), date(2026, 1, 1))
-    ]
+    rate = settings.gpu_price_book.find("g", TODAY)
+    assert rate is not None
+    assert (rate.usd_per_hour, rate.from_date) == (Decimal("2.1"), date(2026, 1, 1))
     snapshot = compile_snapshot(settings, 1, EmptyCatalogue(), TODAY)
     assert snapshot.markup("acme") == Decimal("0.99")
     assert snapshot.markup("anyone") == Decimal("1.2")
@@ -146,8 +149,9 @@ MISTAKES = {
     "rates: [{model: m, input: 1, service: {slow: 1}}]": "must be one of",
     "discount: {default: 5}": "less than or equal to 1",
     "discount: {tenants: {nobody: 0.1}}": "no tenant is named nobody",
+    "gpu_rates: [{backend: b, usd_per_hour: 1}]": "b has no gpus",
     "gpu_rates: [{backend: c, usd_per_hour: 1}]": "no backend is named c",
-    "gpu_rates: [{backend: b, usd_per_hour: 1}, {backend: b, usd_per_hour: 2}]": "stands above",
+    "gpu_rates: [{backend: g, usd_per_hour: 1}, {backend: g, usd_per_hour: 2}]": "stands above",
 }
 
 

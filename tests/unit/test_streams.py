@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.call import Api
 from gateway.fold import folded_answer, merged, replay
 from gateway.streams import MalformedStream, StreamRelay, UpstreamSaidError
+from metering.dialects.registry import DIALECTS
 
 
 def chunk(text: str | None = None, finish: str | None = None, index: int = 0, **delta: object) -> bytes:
@@ -26,7 +27,9 @@ WHOLE = chunk(role="assistant") + chunk("Hel") + chunk("lo") + chunk(finish="sto
 
 
 def relay(*, hide_usage: bool = True, cost: float | None = None) -> StreamRelay:
-    return StreamRelay(Api.CHAT, hide_usage=hide_usage, cost_usd=lambda payload: cost)
+    return StreamRelay(
+        Api.CHAT, DIALECTS["openai"].stream(), hide_usage=hide_usage, cost_usd=lambda report: cost
+    )
 
 
 def test_passes_the_same_bytes_on_when_nothing_is_to_change() -> None:
@@ -192,7 +195,9 @@ def test_tool_calls_are_counted_though_not_kept() -> None:
 
 
 def test_completions_fold_text() -> None:
-    stream = StreamRelay(Api.COMPLETIONS, hide_usage=True, cost_usd=lambda payload: None)
+    stream = StreamRelay(
+        Api.COMPLETIONS, DIALECTS["openai"].stream(), hide_usage=True, cost_usd=lambda report: None
+    )
     stream.feed(b'data: {"id":"x","choices":[{"index":0,"text":"one","finish_reason":"stop"}]}\n\n' + DONE)
     answer = folded_answer(Api.COMPLETIONS, stream.fold)
     assert answer is not None
