@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-import pytest
-
 from metering.event import Event
 from metering.journal import describe
 from metering.outcome import Outcome
@@ -93,8 +91,8 @@ async def test_twenty_kills_lose_nothing_and_double_nothing(
     served = sum(one.served for one in storm.asked)
     record_property("served_per_s", served / storm.lasted_s)
     print(
-        f"{storm.plain_calls / storm.lasted_s:.0f} plain calls per second, {served} served, {len(rows)} rows, "
-        f"{unseen} rows of attempts that the upstream never read"
+        f"{storm.plain_calls / storm.lasted_s:.0f} plain calls per second, {served} served, "
+        f"{len(rows)} rows, {unseen} of attempts that the upstream never read"
     )
 
 
