@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -116,6 +117,14 @@ class Load:
 
     def stop(self) -> None:
         self._stopping.set()
+
+
+async def metric(base_url: str, name: str) -> float:
+    """One gauge without labels, as Prometheus would read it now."""
+    text = (await post(base_url.removesuffix("/v1") + "/metrics", b"", method="GET")).body.decode()
+    found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
+    assert found is not None, f"no {name} in {text}"
+    return float(found[1])
 
 
 def rows_of(ledger: str) -> list[Event]:

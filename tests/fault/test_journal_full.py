@@ -5,7 +5,6 @@ by itself."""
 from __future__ import annotations
 
 import asyncio
-import re
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -19,7 +18,7 @@ from metering.outcome import Outcome
 from tests.fakes.client import post
 from tests.fakes.gateway_process import GatewayProcess
 from tests.fakes.upstream import FakeUpstream
-from tests.fault.marked_load import KEY, Asked, ask, compare, config, news, placed, rows_of
+from tests.fault.marked_load import Asked, ask, compare, config, metric, news, placed, rows_of
 
 PLAIN, STREAM = "fault/ok", "fault/slow-40-100"
 STREAMS, AT_ONCE = 10, 8
@@ -96,11 +95,7 @@ class Proof:
                 await asyncio.sleep(0.1)
 
     async def metric(self, name: str) -> float:
-        url = self.gateway.base_url.removesuffix("/v1") + "/metrics"
-        text = (await post(url, b"", method="GET", key=KEY)).body.decode()
-        found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
-        assert found is not None, text
-        return float(found[1])
+        return await metric(self.gateway.base_url, name)
 
     async def shipped(self) -> bool:
         return await self.metric("weir_ledger_backlog") == 0 and await self.metric("weir_journal_ok") == 1
