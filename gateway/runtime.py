@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.memory import MemoryStore
+from gateway.afterwards import Afterwards
 from gateway.backends.fleet import Fleet
 from gateway.clock import Clock, SystemClock
 from gateway.config import LOOPBACK_HOSTS, GatewaySettings
@@ -86,6 +87,7 @@ class Runtime:
             metrics=Metrics(),
             log=self.log,
             background=Background(),
+            afterwards=Afterwards(),
             not_ready=self.not_ready,
             may_scrape=self.may_scrape,
         )
@@ -113,6 +115,7 @@ class Runtime:
         for watching in self._watching:
             watching.cancel()
         await self.services.background.finish()
+        self.services.afterwards.finish()
         await self.fleet.stop()
         await self.transport.aclose()
         await asyncio.to_thread(self.keys.stop)

@@ -24,7 +24,7 @@ from metering.store.rollup import rebuild, roll_up
 from metering.store.shares import GpuShare, GpuWindow, replace_window
 from metering.store.sqlite_session import SqliteSession
 
-_CHUNK_SIZES = (1, 8, 32, 128)
+_CHUNK_SIZES = (1, 8, 32, 64, 128)
 """Rows per statement. One statement inserts many rows because SQLite gives up Python's lock around each:
 row by row beside a busy event loop, every single row waits a switch interval (5 ms) to get it back."""
 

@@ -92,8 +92,10 @@ def test_twenty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
         meter.start()
         assert meter.flush(60.0)
         assert meter.close() == 0
-    assert describe(tmp_path / "journal") == []
-    assert damages == []
+    # A kill may fall into the copying of one record, which nobody was told of yet: it is reported, and kept.
+    assert all("torn tail" in damage.what and damage.kept_in is not None for damage in damages)
+    assert len(damages) <= KILLS
+    assert [list(left) for left in describe(tmp_path / "journal")] == [["quarantine"]] * bool(damages)
     with closing(sqlite3.connect(tmp_path / "weir.db")) as connection:
         rows = connection.execute("SELECT request_id, outcome FROM events").fetchall()
     check_events([(int(request_id[4:]), Outcome(outcome)) for request_id, outcome in rows], opened, closed)
