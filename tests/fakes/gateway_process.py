@@ -99,6 +99,12 @@ class GatewayProcess:
             self._process.wait()
             raise
 
+    def kill(self) -> None:
+        """SIGKILL: nothing is drained, flushed or tidied up."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
     def _wait_until_ready(self) -> None:
         assert self._process is not None
         deadline = time.monotonic() + self._ready_within_s
