@@ -87,7 +87,7 @@ def _protection(settings: GatewaySettings) -> Iterator[Finding]:
 
 def _ledger(url: str) -> Iterator[Finding]:
     if is_postgresql(url):
-        if not urlsplit(url).path.strip("/"):
+        if not url.partition("://")[2].partition("/")[2]:
             yield Finding(("ledger",), "must name a database: postgresql://user:secret@host/database")
     elif not url.startswith("sqlite:///"):
         example = "sqlite:///weir.db (relative), sqlite:////var/lib/weir/weir.db (absolute)"

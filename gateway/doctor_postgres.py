@@ -7,8 +7,9 @@ from contextlib import closing
 import psycopg
 
 from metering.ledger import LedgerError
+from metering.ledger_url import shown
 from metering.store.migrate import HEAD, REVISIONS, VERSION_QUERY
-from metering.store.pg_connection import Patience, connect, deadline, shown
+from metering.store.pg_connection import Patience, connect, deadline
 
 OLDEST_SERVER = 13
 

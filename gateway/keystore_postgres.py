@@ -30,7 +30,8 @@ from gateway.keystore import (
 )
 from gateway.keystore_revisions import REVISIONS
 from metering.ledger import LedgerError
-from metering.store.pg_connection import Patience, connect, deadline, shown
+from metering.ledger_url import shown
+from metering.store.pg_connection import Patience, connect, deadline
 from metering.store.sql import Row
 
 PATIENCE = Patience(connect_s=2, statement_s=2.0, slack_s=0.5)

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metering.ledger import Books, LedgerError, LedgerReader
-from metering.sqlite_ledger import SqliteLedger
-from metering.sqlite_reader import SqliteReader
 
 if TYPE_CHECKING:
     from metering.store.pg_connection import Patience
@@ -19,10 +17,13 @@ _POSTGRESQL = ("postgresql://", "postgres://")
 def open_ledger(url: str, *, patience: Patience | None = None) -> Books:
     """For writing. SQLite: by one process at a time. Raises LedgerError; a PostgreSQL server that is away is
     no error, but LedgerUnavailable when something is written."""
+    # Each is loaded only where it is used: SQLAlchemy and a driver take a good part of a second.
     if is_postgresql(url):
-        from metering.store.postgres import PostgresLedger  # its driver is loaded only where it is used
+        from metering.store.postgres import PostgresLedger
 
         return PostgresLedger(url, patience=patience)
+    from metering.sqlite_ledger import SqliteLedger
+
     return SqliteLedger(sqlite_path(url))
 
 
@@ -32,7 +33,17 @@ def open_reader(url: str) -> LedgerReader:
         from metering.store.postgres_reader import PostgresReader
 
         return PostgresReader(url)
+    from metering.sqlite_reader import SqliteReader
+
     return SqliteReader(sqlite_path(url))
+
+
+def shown(url: str) -> str:
+    """The address without its user and password, for messages and pages."""
+    if not is_postgresql(url):
+        return url
+    host, _, path = url.partition("://")[2].rpartition("@")[2].partition("/")
+    return f"postgresql://{host}/{path.partition('?')[0]}"
 
 
 def is_postgresql(url: str) -> bool:

@@ -20,12 +20,13 @@ from sqlalchemy.pool import StaticPool
 
 from metering.event import Event
 from metering.ledger import EventRejected, LedgerError, LedgerUnavailable, Row
+from metering.ledger_url import shown
 from metering.rows import COLUMNS, to_row
 from metering.store.due import RollupDue
 from metering.store.ids import Month, NotAnId, month_of
 from metering.store.migrate import HEAD, VERSION_QUERY, upgrade
 from metering.store.partitions import drop_months, existing_months, make_months
-from metering.store.pg_connection import Patience, PostgresSession, connect, deadline, shown
+from metering.store.pg_connection import Patience, PostgresSession, connect, deadline
 from metering.store.retention import first_whole_us, retained_from_us
 from metering.store.rollup import rebuild, roll_up
 from metering.store.shares import GpuShare, GpuWindow, replace_window

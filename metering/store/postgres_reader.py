@@ -5,8 +5,9 @@ from __future__ import annotations
 import psycopg
 
 from metering.ledger import LedgerError, Row, Statement
+from metering.ledger_url import shown
 from metering.store.migrate import HEAD, VERSION_QUERY
-from metering.store.pg_connection import Patience, connect, deadline, shown
+from metering.store.pg_connection import Patience, connect, deadline
 from metering.store.sql import POSTGRESQL, Query, render
 
 

@@ -286,3 +286,16 @@ def test_a_reader_that_stops_reading_is_no_traceback(config: Path) -> None:
     weir = f"{sys.executable} -m gateway.cli check --schema"
     done = subprocess.run(["bash", "-c", f"{weir} | head -c 10"], capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+def test_no_page_and_no_check_shows_the_ledger_s_password() -> None:
+    from gateway.config import GatewaySettings
+    from gateway.effective import effective
+    from metering.ledger_url import shown
+
+    backend = {"b": {"kind": "openai", "url": "https://b.example/v1", "models": {"m": "m"}}}
+    settings = GatewaySettings.model_validate(
+        {"backends": backend, "ledger": "postgresql://user:hunter2@[::1]:5432/books?sslmode=require"}
+    )
+    assert shown(settings.ledger) == "postgresql://[::1]:5432/books"
+    assert "hunter2" not in str(effective(settings))
