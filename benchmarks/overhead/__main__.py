@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.machine import LOAD_CORE, CannotMeasure, check_cores, describe
@@ -14,13 +15,13 @@ from benchmarks.overhead import bench, latency, relay, report
 from benchmarks.overhead.features import measure_features
 from benchmarks.overhead.load import Load, drive
 from benchmarks.overhead.payload import STREAM_EVENTS
-from benchmarks.overhead.report import Results
+from benchmarks.overhead.report import UNMETERED, Results
 from benchmarks.overhead.stages import measure_stages
 from benchmarks.process import rss_mb
 from tests.fakes.gateway_process import NotReady
 
 CONNECTIONS = (1, 32, 256)
-GOAL_CONNECTIONS, TURNS = 32, 3
+GOAL_CONNECTIONS, TURNS = 32, 7
 RELAY_STREAMS = 256
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
@@ -38,7 +39,12 @@ def measure(folder: Path, seconds: float, rounds: int, with_gateway: bool) -> Re
         if with_gateway:
             servers.append(stack.enter_context(bench.gateway(folder / "all-on", behind)))
             results.rss_start_mb = rss_mb(servers[-1].pid)
-        measure_in_turn(results, [floor, *servers], seconds, folder)
+        with ExitStack() as only_here:
+            compared = [floor, *servers]
+            if with_gateway:
+                meterless = bench.gateway(folder / "no-meter", behind, module="benchmarks.overhead.unmetered")
+                compared.append(replace(only_here.enter_context(meterless), name=UNMETERED))
+            measure_in_turn(results, compared, seconds, folder)
         measure_latency(results, servers, behind, rounds)
         measure_throughput(results, servers, behind, seconds, folder)
         measure_relay(results.burst, servers, RELAY_STREAMS)
