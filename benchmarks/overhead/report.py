@@ -127,7 +127,7 @@ def _goals(results: Results) -> Iterator[str]:
 
 
 def _ratio(results: Results, name: str, base: str) -> float:
-    """Throughput beside that of `base`: the middle of the turns' own ratios, since each turn has its moment of
+    """Throughput beside that of `base`: the middle of the turns' own ratios, each of one moment of
     the machine."""
     turns = zip(results.in_turn[name], results.in_turn[base], strict=True)
     return statistics.median(load.requests_per_s / other.requests_per_s for load, other in turns)
