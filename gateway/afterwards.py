@@ -43,18 +43,30 @@ class Afterwards:
         if not self._called:
             self._call()
 
+    def record(self) -> None:
+        """The rows now: no client has its whole answer before its row is in the journal, so that no kill in
+        between turns a served request into an interrupted one."""
+        if self._rows:
+            rows, self._rows = self._rows, []
+            _take(rows)
+
     def finish(self) -> None:
         """Everything now: at this turn's end, and when the gateway stops."""
         self._called = False
-        waiting = (self._rows, self._answers, self._reports)
-        self._rows, self._answers, self._reports = [], [], []
+        self.record()
+        waiting = (self._answers, self._reports)
+        self._answers, self._reports = [], []
         for steps in waiting:
-            for step, *values in steps:
-                try:
-                    step(*values)
-                except Exception:
-                    logger.exception("a defect after an answer; the others go on")
+            _take(steps)
 
     def _call(self) -> None:
         self._called = True
         asyncio.get_running_loop().call_soon(self.finish)
+
+
+def _take(steps: list[tuple[Any, ...]]) -> None:
+    for step, *values in steps:
+        try:
+            step(*values)
+        except Exception:
+            logger.exception("a defect after an answer; the others go on")

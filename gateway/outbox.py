@@ -7,16 +7,23 @@ after the other, ten messages wake a reader once or twice instead of ten times.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 MAX_BYTES = 256 * 1024
 """More than that does not wait: whoever writes it must come to know that its reader is slow."""
 
 
-class Outbox:
-    """Of one event loop; for its thread. What is written to one transport keeps its order."""
+def _nothing() -> None:
+    return
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+
+class Outbox:
+    """Of one event loop; for its thread. What is written to one transport keeps its order. `before` is done
+    each time before anything goes out."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, before: Callable[[], None] = _nothing) -> None:
         self._loop = loop
+        self._before = before
         self._waiting: list[tuple[asyncio.WriteTransport, bytes]] = []
         self._bytes = 0
 
@@ -30,6 +37,7 @@ class Outbox:
 
     def flush(self) -> None:
         """Now: before a transport is closed, say."""
+        self._before()
         waiting, self._waiting, self._bytes = self._waiting, [], 0
         for transport, data in waiting:
             if not transport.is_closing():

@@ -18,6 +18,7 @@ from gateway.config import ServerSettings
 from gateway.config_file import ConfigError
 from gateway.front.asgi import AsgiApp
 from gateway.front.connection import Front, HttpConnection
+from gateway.outbox import Outbox
 from gateway.runtime import Runtime, read_config
 from metering.catalogue import GenaiCatalogue
 from metering.ledger import LedgerError
@@ -106,7 +107,8 @@ class DrainingServer(uvicorn.Server):
 async def _serve(runtime: Runtime, listener: socket.socket, on_ready: Callable[[], None]) -> int:
     settings = runtime.loaded.settings.server
     app = App(runtime.services, lambda: _management(runtime))
-    server = DrainingServer(_uvicorn_config(app, settings), Front(app, runtime.clock), runtime)
+    outbox = Outbox(asyncio.get_running_loop(), before=runtime.services.afterwards.record)
+    server = DrainingServer(_uvicorn_config(app, settings), Front(app, runtime.clock, outbox), runtime)
     try:
         await runtime.start()
     except ConfigError:

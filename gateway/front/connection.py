@@ -48,9 +48,11 @@ class ServerState:
 class Front:
     """What all connections of a process share."""
 
-    def __init__(self, app: App, clock: Clock, *, idle_s: float = IDLE_S) -> None:
+    def __init__(
+        self, app: App, clock: Clock, outbox: Outbox | None = None, *, idle_s: float = IDLE_S
+    ) -> None:
         self.app = app
-        self.outbox = Outbox(asyncio.get_running_loop())
+        self.outbox = outbox or Outbox(asyncio.get_running_loop())
         self.state: ServerState | uvicorn.server.ServerState = ServerState()
         self.clock = clock
         self.idle_s = idle_s

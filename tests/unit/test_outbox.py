@@ -1,10 +1,12 @@
-"""What is written in one turn goes out when it ends, in order, unless it is much or its reader has left."""
+"""What is written in one turn goes out when it ends, in order and behind its rows, unless it is much or
+its reader has left."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import cast
 
+from gateway.afterwards import Afterwards
 from gateway.outbox import MAX_BYTES, Outbox
 
 
@@ -51,3 +53,19 @@ async def test_nothing_is_written_to_who_has_left() -> None:
     wire.closing = True
     outbox.flush()
     assert wire.written == []
+
+
+async def test_a_row_is_recorded_before_its_answer_goes_out() -> None:
+    """Also where something else was written earlier in the turn, so that the outbox's turn comes first."""
+    afterwards, wire = Afterwards(), Wire()
+    outbox = Outbox(asyncio.get_running_loop(), before=afterwards.record)
+    outbox.write(to(wire), b"a token of somebody's stream")
+    seen: list[int] = []
+    afterwards.row(lambda: seen.append(len(wire.written)))
+    outbox.write(to(wire), b"an answer")
+    await asyncio.sleep(0)
+    assert seen == [0]
+    assert len(wire.written) == 2
+    afterwards.row(lambda: seen.append(len(wire.written)))
+    outbox.write(to(wire), b"x" * (MAX_BYTES + 1))
+    assert seen == [0, 2]
