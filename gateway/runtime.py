@@ -30,18 +30,21 @@ from gateway.requestlog import RequestLog
 from gateway.services import Background, Lifecycle, Live, Services
 from gateway.snapshot import Snapshot, compile_snapshot
 from gateway.transport.http1 import Http1Transport
+from gateway.usage_desk import UsageDesk
 from metering.catalogue import Catalogue, GenaiCatalogue
 from metering.days import utc_day
 from metering.journal import Journal, Recovered, Shipper
 from metering.journal.journal import SEGMENT_BYTES
 from metering.journal.meter import JournalMeter
 from metering.ledger import Books, Row
-from metering.ledger_url import open_ledger, sqlite_path
+from metering.ledger_url import open_ledger, open_reader, sqlite_path
+from metering.reports import ReportQuery, UsageReport, usage_report
 from router.plain import PlainRouter
 
 WATCH_FILE_EVERY_S = 1.0
 TAKE_OVER_EVERY_S = 30.0
 CLOSE_LEDGER_WITHIN_S = 30.0
+FLUSH_WITHIN_S = 2.0
 
 
 class Runtime:
@@ -54,6 +57,7 @@ class Runtime:
         self.clock = clock or SystemClock()
         self.catalogue: Catalogue = GenaiCatalogue()
         self.ledger: Books = open_ledger(settings.ledger)
+        self.reader = open_reader(settings.ledger)
         self.log = RequestLog(
             log_fd if log_fd is not None else sys.stdout.fileno(), settings.server.log.format
         )
@@ -67,6 +71,7 @@ class Runtime:
         )
         self.meter = JournalMeter(self.journal, shipper)
         self.gpus = GpuMeters(settings, self.clock)
+        self.usage = UsageDesk(self.report)
         self._file_stamp = _stamp(loaded.path)
         self._watching: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -84,6 +89,7 @@ class Runtime:
             meter=self.meter,
             gpus=self.gpus,
             metrics=Metrics(),
+            usage=self.usage,
             log=self.log,
             background=Background(),
             not_ready=self.not_ready,
@@ -115,6 +121,7 @@ class Runtime:
         await self.services.background.finish()
         await self.fleet.stop()
         await self.transport.aclose()
+        self.usage.close()
         await asyncio.to_thread(self.keys.stop)
         left = await asyncio.to_thread(self.meter.close, CLOSE_LEDGER_WITHIN_S)
         self.news("stopped", rows_in_journal=left)
@@ -182,6 +189,11 @@ class Runtime:
         return compile_snapshot(settings, version, self.catalogue, utc_day(self.clock.wall_ns() // 1000))
 
     # ------------------------------------------------------------------ state
+
+    def report(self, query: ReportQuery) -> UsageReport:
+        """Including the rows of the last moments. Blocks. Raises LedgerError and ReportError."""
+        self.meter.flush(FLUSH_WITHIN_S)
+        return usage_report(self.reader, query)
 
     def not_ready(self) -> list[str]:
         reasons = []

@@ -17,6 +17,7 @@ from gateway.requestlog import RequestLog
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
 from gateway.transport.base import Transport
+from gateway.usage_desk import UsageDesk
 from metering.journal.meter import JournalMeter
 from router.decision import Router
 
@@ -74,6 +75,7 @@ class Services:
     meter: JournalMeter
     gpus: GpuMeters
     metrics: Metrics
+    usage: UsageDesk
     log: RequestLog
     background: Background
     not_ready: Callable[[], list[str]]

@@ -257,7 +257,9 @@ def test_a_report_as_table_json_and_csv(
     )
     ledger.close()
     at = ("--config", str(config))
-    assert "acme" in out(capsys, "report", *at)
+    table = out(capsys, "report", *at)
+    assert "acme" in table
+    assert table.endswith("Tokens behind the cost: all of it reported by vendors and engines.\n")
     day = ("--from", "2026-01-02", "--to", "2026-01-02")
     report = json.loads(out(capsys, "report", "--json", "--by", "tenant,day", *day, *at))
     assert [(row["day"], row["requests"], row["cost_nanos"]) for row in report["data"]] == [
