@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.config import GatewaySettings
+from metering.ledger_url import without_password
 
 _HASH_SHOWN = len("sha256:") + 8
 
@@ -13,6 +14,7 @@ def effective(settings: GatewaySettings) -> dict[str, Any]:
     """JSON-ready. Of secrets nothing is shown but that they are there; of key hashes enough to tell them
     apart."""
     shown = settings.model_dump(mode="json", by_alias=True)
+    shown["ledger"] = without_password(settings.ledger)
     for tenant in shown["tenants"].values():
         for key in tenant["keys"]:
             key["hash"] = key["hash"][:_HASH_SHOWN] + "..."

@@ -30,6 +30,7 @@ from gateway.requestlog import RequestLog
 from gateway.services import Background, Lifecycle, Live, Services
 from gateway.snapshot import Snapshot, compile_snapshot
 from gateway.transport.http1 import Http1Transport
+from gateway.upkeep import LOOK_EVERY_S, Upkeep
 from gateway.usage_desk import UsageDesk
 from metering.catalogue import Catalogue, GenaiCatalogue
 from metering.days import utc_day
@@ -72,6 +73,14 @@ class Runtime:
         self.meter = JournalMeter(self.journal, shipper)
         self.gpus = GpuMeters(settings, self.clock)
         self.usage = UsageDesk(self.report)
+        self.upkeep = Upkeep(
+            self.ledger,
+            self.clock,
+            backlog=lambda: self.meter.backlog,
+            rows=lambda: self.journal.rows,
+            retention=lambda: self.loaded.settings.retention,
+            news=self.news,
+        )
         self._file_stamp = _stamp(loaded.path)
         self._watching: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -111,6 +120,7 @@ class Runtime:
         self._watching = [
             self._loop.create_task(self._watch_file()),
             self._loop.create_task(self._take_over_now_and_then()),
+            self._loop.create_task(self._keep_up()),
         ]
         self.news("started", version=1, config=self.loaded.path)
 
@@ -176,6 +186,11 @@ class Runtime:
         while True:
             await asyncio.sleep(TAKE_OVER_EVERY_S)
             await asyncio.to_thread(self._take_over)
+
+    async def _keep_up(self) -> None:
+        while True:
+            await asyncio.to_thread(self.upkeep.look)
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def _watch_file(self) -> None:
         while True:
@@ -308,6 +323,7 @@ def _refuse_what_needs_a_restart(old: LoadedConfig, new: LoadedConfig) -> None:
     was, now = old.settings, new.settings
     fixed = {
         "ledger": was.ledger == now.ledger,
+        "journal": was.journal == now.journal,
         "server.host": was.server.host == now.server.host,
         "server.port": was.server.port == now.server.port,
         "cache.max_memory": was.cache.max_memory == now.cache.max_memory,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from metering.ledger import Books, LedgerError, LedgerReader
 from metering.sqlite_ledger import SqliteLedger
@@ -37,6 +38,14 @@ def open_reader(url: str) -> LedgerReader:
 
 def is_postgresql(url: str) -> bool:
     return url.startswith(_POSTGRESQL)
+
+
+def without_password(url: str) -> str:
+    """The address as it may be shown: of PostgreSQL's host and database alone."""
+    if not is_postgresql(url):
+        return url
+    parts = urlsplit(url)
+    return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def sqlite_path(url: str) -> Path:

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 from sqlalchemy import Table
 from sqlalchemy.engine.interfaces import Dialect
 
 from metering.ledger import LedgerError
+from metering.ledger_url import without_password
 from metering.store.sql import POSTGRESQL, Query, Row, render, render_creation, render_many
 
 APPLICATION = "weir"
@@ -57,9 +57,7 @@ def connect(url: str, patience: Patience, *, limit_s: float) -> psycopg.Connecti
 
 def shown(url: str) -> str:
     """The address without its password, for messages."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"postgresql://{host}{parts.path}"
+    return without_password(url)
 
 
 @contextmanager

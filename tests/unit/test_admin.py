@@ -248,23 +248,6 @@ def test_a_tenants_key_reads_its_own_usage_whatever_it_asks(house: House) -> Non
         assert failure(client.get(path, params={"tenant": "globex"}), 403)["param"] == "tenant"
 
 
-def test_labels_are_grouped_and_filtered_by(house: House, tmp_path: Path) -> None:
-    ledger = SqliteLedger(tmp_path / "weir.db")
-    ledger.append([replace(event("acme", 4), tags='{"task":"a","team":"red"}')])
-    ledger.append([replace(event("globex", 5), tags='{"team":"red"}')])
-    ledger.close()
-
-    def groups(key: str, **asked: Any) -> list[tuple[str, str]]:
-        params = {"group_by": "tenant,tag:team", **asked}
-        rows = house.client(key).get("/admin/reports/usage", params=params).json()["data"]
-        return [(row["tenant"], row["tag:team"]) for row in rows]
-
-    assert groups(FINANCE) == [("acme", ""), ("acme", "red"), ("globex", ""), ("globex", "red")]
-    assert groups(FINANCE, tag="team=red") == [("acme", "red"), ("globex", "red")]
-    assert groups(FINANCE, tag=["team=red", "task=a"]) == groups(ACME, tag="team=red") == [("acme", "red")]
-    assert groups(FINANCE, tag="team=") == [("acme", ""), ("globex", "")]
-
-
 def test_finance_reads_all_tenants_by_day_and_as_csv(house: House) -> None:
     client = house.client(FINANCE)
     asked = {"group_by": "tenant,day", "from": "2026-01-02", "to": "2026-01-02"}
