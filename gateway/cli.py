@@ -24,6 +24,8 @@ COMMANDS: dict[str, str] = {
     "keys": "make, list, expire and revoke API keys",
     "tenants": "make, list, expire and revoke tenants",
     "report": "what was used and what it cost",
+    "reprice": "price an open period again, and correct what changes",
+    "journal": "what lies in the journal between the gateway and its ledger",
 }
 
 

@@ -111,6 +111,12 @@ class JournalSettings(Settings):
     )
 
 
+class RetentionSettings(Settings):
+    events: Seconds | None = Field(
+        None, ge=7 * 86_400, description="How long single rows are kept; their sums stay. Left out, for ever."
+    )
+
+
 class HealthSettings(Settings):
     every: SecondsOrZero = Field(5.0, description="Between active checks of each URL; 0 turns them off.")
     timeout: Seconds = Field(2.0, description="For one check.")
@@ -322,6 +328,7 @@ class GatewaySettings(Settings):
         description="sqlite:///relative.db, sqlite:////absolute.db or postgresql://user:secret@host/database",
     )
     journal: Annotated[JournalSettings, BeforeValidator(_journal)] = Field(default_factory=JournalSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     backends: Mapping[Name, BackendSettings] = Field(min_length=1)
     models: Mapping[Name, RouteSettings] = Field(default_factory=dict, description="Virtual models.")
     rules: tuple[RuleSettings, ...] = ()

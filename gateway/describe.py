@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.config import GatewaySettings
 from gateway.snapshot import Snapshot
-from metering.ledger_url import shown
+from metering.ledger_url import without_password
 
 
 def describe(snapshot: Snapshot, today: date) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def describe(snapshot: Snapshot, today: date) -> dict[str, Any]:
     return {
         "listen": f"http://{settings.server.host}:{settings.server.port}",
         "admin_key": settings.admin_key is not None,
-        "ledger": shown(settings.ledger),
+        "ledger": without_password(settings.ledger),
         "state": settings.state,
         "unknown_price": settings.unknown_price,
         "backends": [_backend(settings, name) for name in settings.backends],

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from gateway.backends.registry import backend_for
 from gateway.clock import Clock
 from gateway.config import BackendSettings, GatewaySettings
+from gateway.doctor_journal import examine_journal
 from gateway.engine.weights import WeightsError, resolve
 from gateway.keystore import NOTHING, KeyStoreUnavailable, open_key_store
 from metering.ledger import LedgerError
@@ -64,6 +65,7 @@ def examine(settings: GatewaySettings, clock: Clock) -> Iterator[Check]:
         yield check_disk("disk of the ledger", sqlite_path(settings.ledger).absolute().parent)
     yield check_disk("disk for temporary files", Path(tempfile.gettempdir()))
     yield check_port(settings.server.host, settings.server.port)
+    yield Check("journal", *examine_journal(settings.journal_folder, settings.journal.max_bytes))
 
 
 def _backends(settings: GatewaySettings) -> Iterator[_Probe]:

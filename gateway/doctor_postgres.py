@@ -7,7 +7,7 @@ from contextlib import closing
 import psycopg
 
 from metering.ledger import LedgerError
-from metering.ledger_url import shown
+from metering.ledger_url import without_password
 from metering.store.migrate import HEAD, REVISIONS, VERSION_QUERY
 from metering.store.pg_connection import Patience, connect, deadline
 
@@ -31,9 +31,9 @@ def examine_ledger(url: str) -> tuple[bool, str]:
     except LedgerError:  # libpq quotes what it cannot read, which may be the password
         return False, "its address cannot be read"
     except psycopg.Error as error:
-        return False, f"{shown(url)}: {error}"
+        return False, f"{without_password(url)}: {error}"
     ok, detail = _judge(server, standby, row[0] if row else None)
-    return ok, f"{shown(url)}: {detail}"
+    return ok, f"{without_password(url)}: {detail}"
 
 
 def _judge(server: int, standby: bool, revision: str | None) -> tuple[bool, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.config import GatewaySettings
-from metering.ledger_url import shown
+from metering.ledger_url import without_password
 
 _HASH_SHOWN = len("sha256:") + 8
 
@@ -14,7 +14,7 @@ def effective(settings: GatewaySettings) -> dict[str, Any]:
     """JSON-ready. Of secrets nothing is shown but that they are there; of key hashes enough to tell them
     apart."""
     masked = settings.model_dump(mode="json", by_alias=True)
-    masked["ledger"] = shown(settings.ledger)
+    masked["ledger"] = without_password(settings.ledger)
     for tenant in masked["tenants"].values():
         for key in tenant["keys"]:
             key["hash"] = key["hash"][:_HASH_SHOWN] + "..."

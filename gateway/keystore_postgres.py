@@ -30,7 +30,7 @@ from gateway.keystore import (
 )
 from gateway.keystore_revisions import REVISIONS
 from metering.ledger import LedgerError
-from metering.ledger_url import shown
+from metering.ledger_url import without_password
 from metering.store.pg_connection import Patience, connect, deadline
 from metering.store.sql import Row
 
@@ -48,7 +48,7 @@ class PostgresKeyStore(KeyStore):
     def __init__(self, url: str, *, patience: Patience = PATIENCE) -> None:
         """Raises LedgerError for what is not an address at all."""
         try:
-            self.name = shown(url)
+            self.name = without_password(url)
         except ValueError as error:
             raise LedgerError(f"the ledger's address cannot be read: {error}") from error
         self._url = url

@@ -9,19 +9,13 @@ from gateway.admin.app import create_admin_app
 from gateway.admin.services import AdminServices, AuditRecord, ConfigInForce
 from gateway.front.asgi import AsgiApp
 from gateway.keydirectory import KeyDirectory
-from gateway.runtime import Runtime
+from gateway.runtime import FLUSH_WITHIN_S, Runtime
 from metering.event import Event
 from metering.event_query import query_events
-from metering.ledger import LedgerReader
-from metering.ledger_url import open_reader
-from metering.reports import ReportQuery, UsageReport, usage_report
-
-FLUSH_WITHIN_S = 2.0
 
 
 def management_app(runtime: Runtime) -> AsgiApp:
-    """Opens a reader of the ledger of its own. Raises LedgerError."""
-    view = _View(runtime, open_reader(runtime.loaded.settings.ledger))
+    view = _View(runtime)
     return create_admin_app(
         AdminServices(
             clock=runtime.clock,
@@ -29,7 +23,7 @@ def management_app(runtime: Runtime) -> AsgiApp:
             identify=runtime.keys.identify,
             keys=KeyDirectory(runtime.key_store, lambda: runtime.loaded.settings, runtime.clock),
             refresh_keys=runtime.keys.refresh,
-            report=view.report,
+            report=runtime.report,
             events=view.events,
             backends=view.backends,
             config=view.config,
@@ -40,18 +34,12 @@ def management_app(runtime: Runtime) -> AsgiApp:
 
 
 class _View:
-    def __init__(self, runtime: Runtime, reader: LedgerReader) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._reader = reader
 
     def admin_key(self) -> str | None:
         key = self._runtime.loaded.settings.admin_key
         return None if key is None else key.get_secret_value()
-
-    def report(self, query: ReportQuery) -> UsageReport:
-        """Including the rows of the last moments."""
-        self._runtime.meter.flush(FLUSH_WITHIN_S)
-        return usage_report(self._reader, query)
 
     def events(
         self,
@@ -64,7 +52,7 @@ class _View:
     ) -> Sequence[Event]:
         self._runtime.meter.flush(FLUSH_WITHIN_S)
         return query_events(
-            self._reader,
+            self._runtime.reader,
             request_id=request_id,
             tenant=tenant,
             limit=limit,

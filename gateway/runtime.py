@@ -31,18 +31,22 @@ from gateway.requestlog import RequestLog
 from gateway.services import Background, Lifecycle, Live, Services
 from gateway.snapshot import Snapshot, compile_snapshot
 from gateway.transport.http1 import Http1Transport
+from gateway.upkeep import LOOK_EVERY_S, Upkeep
+from gateway.usage_desk import UsageDesk
 from metering.catalogue import Catalogue, GenaiCatalogue
 from metering.days import utc_day
 from metering.journal import Journal, Recovered, Shipper
 from metering.journal.journal import SEGMENT_BYTES
 from metering.journal.meter import JournalMeter
 from metering.ledger import Books, Row
-from metering.ledger_url import open_ledger
+from metering.ledger_url import open_ledger, open_reader
+from metering.reports import ReportQuery, UsageReport, usage_report
 from router.plain import PlainRouter
 
 WATCH_FILE_EVERY_S = 1.0
 TAKE_OVER_EVERY_S = 30.0
 CLOSE_LEDGER_WITHIN_S = 30.0
+FLUSH_WITHIN_S = 2.0
 
 
 class Runtime:
@@ -55,6 +59,7 @@ class Runtime:
         self.clock = clock or SystemClock()
         self.catalogue: Catalogue = GenaiCatalogue()
         self.ledger: Books = open_ledger(settings.ledger)
+        self.reader = open_reader(settings.ledger)
         self.log = RequestLog(
             log_fd if log_fd is not None else sys.stdout.fileno(), settings.server.log.format
         )
@@ -68,6 +73,15 @@ class Runtime:
         )
         self.meter = JournalMeter(self.journal, shipper)
         self.gpus = GpuMeters(settings, self.clock)
+        self.usage = UsageDesk(self.report)
+        self.upkeep = Upkeep(
+            self.ledger,
+            self.clock,
+            backlog=lambda: self.meter.backlog,
+            rows=lambda: self.journal.rows,
+            retention=lambda: self.loaded.settings.retention,
+            news=self.news,
+        )
         self._file_stamp = _stamp(loaded.path)
         self._watching: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -85,6 +99,7 @@ class Runtime:
             meter=self.meter,
             gpus=self.gpus,
             metrics=Metrics(),
+            usage=self.usage,
             log=self.log,
             background=Background(),
             afterwards=Afterwards(),
@@ -107,6 +122,7 @@ class Runtime:
         self._watching = [
             self._loop.create_task(self._watch_file()),
             self._loop.create_task(self._take_over_now_and_then()),
+            self._loop.create_task(self._keep_up()),
         ]
         self.news("started", version=1, config=self.loaded.path)
 
@@ -118,6 +134,7 @@ class Runtime:
         self.services.afterwards.finish()
         await self.fleet.stop()
         await self.transport.aclose()
+        self.usage.close()
         await asyncio.to_thread(self.keys.stop)
         left = await asyncio.to_thread(self.meter.close, CLOSE_LEDGER_WITHIN_S)
         self.news("stopped", rows_in_journal=left)
@@ -173,6 +190,11 @@ class Runtime:
             await asyncio.sleep(TAKE_OVER_EVERY_S)
             await asyncio.to_thread(self._take_over)
 
+    async def _keep_up(self) -> None:
+        while True:
+            await asyncio.to_thread(self.upkeep.look)
+            await asyncio.sleep(LOOK_EVERY_S)
+
     async def _watch_file(self) -> None:
         while True:
             await asyncio.sleep(WATCH_FILE_EVERY_S)
@@ -185,6 +207,11 @@ class Runtime:
         return compile_snapshot(settings, version, self.catalogue, utc_day(self.clock.wall_ns() // 1000))
 
     # ------------------------------------------------------------------ state
+
+    def report(self, query: ReportQuery) -> UsageReport:
+        """Including the rows of the last moments. Blocks. Raises LedgerError and ReportError."""
+        self.meter.flush(FLUSH_WITHIN_S)
+        return usage_report(self.reader, query)
 
     def not_ready(self) -> list[str]:
         reasons = []
@@ -299,6 +326,7 @@ def _refuse_what_needs_a_restart(old: LoadedConfig, new: LoadedConfig) -> None:
     was, now = old.settings, new.settings
     fixed = {
         "ledger": was.ledger == now.ledger,
+        "journal": was.journal == now.journal,
         "server.host": was.server.host == now.server.host,
         "server.port": was.server.port == now.server.port,
         "cache.max_memory": was.cache.max_memory == now.cache.max_memory,

@@ -18,6 +18,7 @@ from gateway.requestlog import RequestLog
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
 from gateway.transport.base import Transport
+from gateway.usage_desk import UsageDesk
 from metering.journal.meter import JournalMeter
 from router.decision import Router
 
@@ -75,6 +76,7 @@ class Services:
     meter: JournalMeter
     gpus: GpuMeters
     metrics: Metrics
+    usage: UsageDesk
     log: RequestLog
     background: Background
     afterwards: Afterwards

@@ -38,7 +38,7 @@ def open_reader(url: str) -> LedgerReader:
     return SqliteReader(sqlite_path(url))
 
 
-def shown(url: str) -> str:
+def without_password(url: str) -> str:
     """The address without its user and password, for messages and pages."""
     if not is_postgresql(url):
         return url

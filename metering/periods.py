@@ -21,6 +21,9 @@ PERIODS = ("hour", "day", "month")
 LOCAL_PERIOD = "weir_local_period"
 """`local_period`, as a function in SQLite."""
 
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9998, 12, 31)
+"""Days that may be asked for: in any zone they begin and end at instants that exist."""
+
 _UTC = "UTC"
 _STRFTIME = {"hour": "%Y-%m-%dT%H:00Z", "day": "%Y-%m-%d", "month": "%Y-%m"}
 _TO_CHAR = {"hour": 'YYYY-MM-DD"T"HH24:00Z', "day": "YYYY-MM-DD", "month": "YYYY-MM"}

@@ -86,6 +86,17 @@ def render_text(report: UsageReport) -> str:
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]]) + "\n"
 
 
+def reported_line(report: UsageReport) -> str:
+    """How much of the cost rests on tokens that no vendor or engine reported; '' if nothing was charged."""
+    sums = report.totals
+    if not sums.cost_nanos:
+        return ""
+    unreported = ((sums.counted_cost_nanos, "counted"), (sums.estimated_cost_nanos, "estimated"))
+    shares = [f"{_share(nanos / sums.cost_nanos)} {what}" for nanos, what in unreported if nanos]
+    told = f"{' and '.join(shares)}, the rest reported" if shares else "all of it reported"
+    return f"Tokens behind the cost: {told} by vendors and engines.\n"
+
+
 def _group_columns(report: UsageReport) -> list[_Column]:
     names = report.query.group_by
     by_name = zip(*(row.group for row in report.rows), strict=True)
@@ -170,9 +181,12 @@ def _note(sums: UsageSums) -> str:
     if sums.unknown_cost_events:
         notes.append(f"{sums.unknown_cost_events} unpriced")
     if share := sums.unreported_cost_share:
-        shown = f"{share:.1%}" if share >= 0.001 else "<0.1%"
-        notes.append(f"{shown} of cost counted or estimated")
+        notes.append(f"{_share(share)} of cost counted or estimated")
     return ", ".join(notes)
+
+
+def _share(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 else "<0.1%"
 
 
 def _every(report: UsageReport) -> list[UsageSums]:

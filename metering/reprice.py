@@ -3,6 +3,9 @@
 Rows are never altered. A correction is a row of its own that carries the differences of list, cost and
 baseline and no tokens, so that sums of tokens stay and sums of money become what the new book says. The plan
 counts corrections already there, so that planning again after applying finds nothing to do.
+
+A correction's id begins with the time in the id of the row that it corrects: both lie in one monthly
+partition and are deleted together.
 """
 
 from __future__ import annotations
@@ -11,20 +14,15 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from metering.event import Event
+from metering.event import WAS_UNKNOWN, Event
+from metering.gpu_rates import paid_by_gpu_time
+from metering.store.ids import id_beside
 from metering.usage import TokenUsage
 
 MAX_RATIO_UNASKED = 10
 """A list price that moves by more than this factor needs the operator's word."""
-
-WAS_UNKNOWN = "was_unknown"
-"""The `error` of a correction that prices what had no price."""
-
-
-_MEASURED_ONCE = ("prefill_us", "decode_us", "gpu_ns", "gpu_nanos")
-"""Fields that a correction must not repeat, or they would count twice."""
 
 
 class Amounts(NamedTuple):
@@ -79,6 +77,8 @@ class Plan:
     jumps: Mapping[str, Fraction | None]
     """Model -> the largest factor, up or down, by which an event's list price moves, where that is more than
     MAX_RATIO_UNASKED; None from or to nothing."""
+    by_gpu_time: int = 0
+    """Events that GPU time paid for: token prices leave them alone."""
 
     @property
     def needs_yes(self) -> bool:
@@ -121,11 +121,14 @@ def plan(events: Iterable[Event], already: Mapping[str, Applied], book: Book) ->
     corrections: list[Correction] = []
     unpriced: dict[str, int] = {}
     jumps: dict[str, Fraction | None] = {}
-    looked_at = 0
+    looked_at = by_gpu_time = 0
     for event in events:
         if event.usage is None:
             continue
         looked_at += 1
+        if paid_by_gpu_time(event.price_version):
+            by_gpu_time += 1
+            continue
         charge = book.charge(event)
         if charge is None:
             if event.cost_nanos is not None:
@@ -135,7 +138,7 @@ def plan(events: Iterable[Event], already: Mapping[str, Applied], book: Book) ->
         if correction is not None:
             corrections.append(correction)
             _note_jump(jumps, correction)
-    return Plan(tuple(corrections), looked_at, unpriced, jumps)
+    return Plan(tuple(corrections), looked_at, unpriced, jumps, by_gpu_time)
 
 
 def apply(plan: Plan, books: Books, *, yes: bool = False, batch: int = 1000) -> int:
@@ -158,21 +161,25 @@ def apply(plan: Plan, books: Books, *, yes: bool = False, batch: int = 1000) -> 
 
 
 def correction_row(correction: Correction) -> Event:
-    """The corrected row again, with its own id, no tokens, and the differences."""
+    """The corrected row again, with its own id, no tokens, and the differences. What was measured once is not
+    repeated; no GPU time stays 0, so that the row falls into the category of the one it corrects."""
     event, difference = correction.event, correction.difference
     assert event.usage is not None, "only events with tokens are priced"
-    marks: dict[str, Any] = {"kind": "correction", "corrects": event.id}
-    marks |= {name: None for name in _MEASURED_ONCE if hasattr(event, name)}
     return replace(
         event,
         id=correction.id,
+        kind="correction",
+        corrects=event.id,
+        prefill_us=None,
+        decode_us=None,
+        gpu_ns=None if event.gpu_ns is None else 0,
+        gpu_nanos=None,
         usage=TokenUsage(provenance=event.usage.provenance),
         price_version=correction.price_version,
         list_nanos=difference.list_nanos,
         cost_nanos=difference.cost_nanos,
         baseline_nanos=difference.baseline_nanos,
         error=WAS_UNKNOWN if correction.was_unknown else "",
-        **marks,
     )
 
 
@@ -186,7 +193,7 @@ def _correction(event: Event, had: Applied | None, charge: Charge) -> Correction
         return None
     seed = f"{event.id}|{count}|{charge.price_version}|{difference}"
     return Correction(
-        id="R" + hashlib.sha256(seed.encode()).hexdigest()[:25].upper(),
+        id=id_beside(event.id, hashlib.sha256(seed.encode()).digest()),
         event=event,
         price_version=charge.price_version,
         difference=difference,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 
 from metering.money import format_usd, places_to_show, round_to_places
 from metering.reprice import MAX_RATIO_UNASKED, Correction, Plan
@@ -32,25 +33,60 @@ class Change:
         self.baseline_nanos += difference.baseline_nanos or 0
 
 
-def summary(plan: Plan) -> list[Change]:
-    """By tenant and model, in alphabetical order."""
-    changes: dict[tuple[str, str], Change] = {}
-    for correction in plan.corrections:
-        key = (correction.event.tenant, correction.event.served_model)
-        changes.setdefault(key, Change(*key)).add(correction)
-    return [changes[key] for key in sorted(changes)]
+@dataclass(slots=True)
+class Summary:
+    """Of one plan, or of the plans of many pages, without their rows."""
+
+    looked_at: int = 0
+    corrections: int = 0
+    by_gpu_time: int = 0
+    unpriced: dict[str, int] = field(default_factory=dict)
+    """See Plan."""
+    jumps: dict[str, Fraction | None] = field(default_factory=dict)
+    """See Plan."""
+    _changes: dict[tuple[str, str], Change] = field(default_factory=dict)
+
+    def add(self, plan: Plan) -> None:
+        self.looked_at += plan.looked_at
+        self.corrections += len(plan.corrections)
+        self.by_gpu_time += plan.by_gpu_time
+        for model, rows in plan.unpriced.items():
+            self.unpriced[model] = self.unpriced.get(model, 0) + rows
+        for model, ratio in plan.jumps.items():
+            known = self.jumps.get(model, ratio)
+            self.jumps[model] = None if known is None or ratio is None else max(known, ratio)
+        for correction in plan.corrections:
+            key = (correction.event.tenant, correction.event.served_model)
+            self._changes.setdefault(key, Change(*key)).add(correction)
+
+    @property
+    def needs_yes(self) -> bool:
+        return bool(self.jumps)
+
+    @property
+    def changes(self) -> list[Change]:
+        """By tenant and model, in alphabetical order."""
+        return [self._changes[key] for key in sorted(self._changes)]
 
 
-def render(plan: Plan) -> Iterator[str]:
+def summary(*plans: Plan) -> Summary:
+    total = Summary()
+    for plan in plans:
+        total.add(plan)
+    return total
+
+
+def render(total: Summary) -> Iterator[str]:
     """Lines of text; the printed differences add up to the printed total."""
-    changes = summary(plan)
-    yield f"{plan.looked_at} rows looked at, {len(plan.corrections)} to correct"
-    if changes:
+    yield f"{total.looked_at} rows looked at, {total.corrections} to correct"
+    if total.changes:
         yield ""
-        yield from _table(changes)
-    for model, count in sorted(plan.unpriced.items()):
+        yield from _table(total.changes)
+    if total.by_gpu_time:
+        yield f"{total.by_gpu_time} rows keep their cost: GPU time paid for them, not tokens"
+    for model, count in sorted(total.unpriced.items()):
         yield f"{model}: {count} rows keep their cost: the new prices have none for them"
-    for model, ratio in sorted(plan.jumps.items()):
+    for model, ratio in sorted(total.jumps.items()):
         size = "from or to nothing" if ratio is None else f"by a factor of {float(ratio):.1f}"
         yield f"{model}: the list price moves {size}, over {MAX_RATIO_UNASKED}: say --yes if that is meant"
 

@@ -20,7 +20,10 @@ USAGE_COLUMNS = (
 )
 _FIELDS = tuple(field.name for field in fields(Event))
 _USAGE_AT = _FIELDS.index("usage")
-COLUMNS = (*_FIELDS[:_USAGE_AT], *USAGE_COLUMNS, *_FIELDS[_USAGE_AT + 1 :])
+_FIRST_COLUMNS = (*_FIELDS[:_USAGE_AT], *USAGE_COLUMNS, *_FIELDS[_USAGE_AT + 1 :])
+ADDED_COLUMNS = ("cache_write_1h_tokens",)
+"""Part of the usage too. At the end: a journal may hold rows that were written before there were these."""
+COLUMNS = (*_FIRST_COLUMNS, *ADDED_COLUMNS)
 """The columns of `events`, in the order of `to_row`: Event's fields, with `usage` spread out."""
 
 _NO_USAGE = (None,) * len(USAGE_COLUMNS)
@@ -41,15 +44,25 @@ def to_row(e: Event) -> Row:
         e.cache_status, e.queue_us, e.first_token_us, e.total_us, e.overhead_us,
         1 if e.stand_in else 0,
         e.process, e.prefill_us, e.decode_us, e.gpu_ns, e.gpu_nanos, e.kind, e.corrects,
+        None if u is None else u.cache_write_1h,
     )  # fmt: skip
 
 
+def whole(row: Row) -> Row:
+    """A row of the older, shorter form with None for what it lacks; any other row as it is."""
+    missing = len(COLUMNS) - len(row)
+    return (*row, *(None,) * missing) if 0 < missing <= len(ADDED_COLUMNS) else row
+
+
 def from_row(row: Row) -> Event:
-    """The event that `to_row` made this row of."""
-    named: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
+    """The event that `to_row` made this row of, be it in this form or the shorter one."""
+    named: dict[str, Any] = dict(zip(COLUMNS, whole(row), strict=True))
     uncached, read, write, output, reasoning, said_by = (named.pop(column) for column in USAGE_COLUMNS)
+    write_1h = named.pop("cache_write_1h_tokens")
     named["usage"] = (
-        None if said_by is None else TokenUsage(uncached, read, write, output, reasoning, Provenance(said_by))
+        None
+        if said_by is None
+        else TokenUsage(uncached, read, write, output, reasoning, Provenance(said_by), write_1h or 0)
     )
     named["outcome"] = Outcome(named["outcome"])
     named["stream"] = bool(named["stream"])

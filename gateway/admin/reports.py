@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from gateway.admin.roles import AnyRole
 from gateway.admin.services import AdminServices
 from metering.event_query import MAX_EVENTS
-from metering.periods import PERIODS, period_start_us
+from metering.periods import FIRST_DAY, LAST_DAY, PERIODS, ReportError, period_start_us
 from metering.render import render_csv, render_json
 from metering.reports import DEFAULT_GROUPING, DIMENSIONS, TAG, ReportQuery
 
-_DAY = timedelta(days=1)
+Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 _FILTERS = tuple(name for name in DIMENSIONS if name not in PERIODS)
 
 
@@ -25,8 +25,8 @@ class UsageQuery(BaseModel):
     group_by: str = Field(
         ",".join(DEFAULT_GROUPING), description=f"Separated by commas: {', '.join(DIMENSIONS)}, {TAG}NAME."
     )
-    from_: date | None = Field(None, alias="from", description="First day.")
-    to: date | None = Field(None, description="Last day, included.")
+    from_: Day | None = Field(None, alias="from", description="First day.")
+    to: Day | None = Field(None, description="Last day, included.")
     format: Literal["json", "csv"] = "json"
     tenant: str | None = None
     project: str | None = None
@@ -43,11 +43,13 @@ class UsageQuery(BaseModel):
     category: str | None = Field(None, description="vendor, gpu, cache, idle or overhead.")
     provenance: str | None = Field(None, description="vendor, engine, counted or estimated.")
     line: str | None = Field(None, description="Of GPU time: request, aborted, warmup, idle or overhead.")
+    tag: list[str] = Field([], description="NAME=VALUE: only this label. May stand there several times.")
     time_zone: str = Field("UTC", description="Whose days and months: a name like Europe/Berlin.")
 
     def to_report(self, tenant: str | None) -> ReportQuery:
         """`tenant` comes from the principal and replaces what the query says. Raises ReportError."""
         where = {name: getattr(self, name) for name in _FILTERS} | {"tenant": tenant}
+        where |= dict(map(_label, self.tag))
         return ReportQuery(
             group_by=tuple(name.strip() for name in self.group_by.split(",") if name.strip()),
             from_us=None if self.from_ is None else period_start_us(self.from_, self.time_zone),
@@ -57,6 +59,14 @@ class UsageQuery(BaseModel):
             where={name: value for name, value in where.items() if value is not None},
             time_zone=self.time_zone,
         )
+
+
+def _label(text: str) -> tuple[str, str]:
+    """`team=red` as a filter of reports. Raises ReportError."""
+    name, sign, value = text.partition("=")
+    if not (sign and name and text.isprintable()):
+        raise ReportError(f"tag: {text[:64]!r}: write NAME=VALUE")
+    return f"{TAG}{name}", value
 
 
 class EventsQuery(BaseModel):

@@ -18,7 +18,7 @@ from gateway.commands.common import (
 from metering.ledger import LedgerError
 from metering.ledger_url import open_reader
 from metering.periods import PERIODS, ReportError, period_start_us
-from metering.render import render_csv, render_json, render_text
+from metering.render import render_csv, render_json, render_text, reported_line
 from metering.reports import DEFAULT_GROUPING, DIMENSIONS, TAG, ReportQuery, usage_report
 
 HELP = "what was used and what it cost"
@@ -62,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
         fail("report", error)
         return 2
     sys.stdout.write(_RENDER[arguments.shape](report))
+    if arguments.shape == "text":
+        sys.stdout.write(reported_line(report))
     return 0
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import Table
 from sqlalchemy.engine.interfaces import Dialect
 
 from metering.ledger import LedgerError
-from metering.ledger_url import shown
+from metering.ledger_url import without_password
 from metering.store.sql import POSTGRESQL, Query, Row, render, render_creation, render_many
 
 APPLICATION = "weir"
@@ -52,7 +52,7 @@ def connect(url: str, patience: Patience, *, limit_s: float) -> psycopg.Connecti
             keepalives_count=3,
         )
     except psycopg.ProgrammingError as error:
-        raise LedgerError(f"ledger {shown(url)}: {error}") from error
+        raise LedgerError(f"ledger {without_password(url)}: {error}") from error
 
 
 @contextmanager

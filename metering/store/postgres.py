@@ -20,8 +20,8 @@ from sqlalchemy.pool import StaticPool
 
 from metering.event import Event
 from metering.ledger import EventRejected, LedgerError, LedgerUnavailable, Row
-from metering.ledger_url import shown
-from metering.rows import COLUMNS, to_row
+from metering.ledger_url import without_password
+from metering.rows import COLUMNS, to_row, whole
 from metering.store.due import RollupDue
 from metering.store.ids import Month, NotAnId, month_of
 from metering.store.migrate import HEAD, VERSION_QUERY, upgrade
@@ -74,7 +74,7 @@ class PostgresLedger:
     def __init__(
         self, url: str, *, patience: Patience | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.name = shown(url)
+        self.name = without_password(url)
         self._url = url
         self._patience = patience or Patience()
         self._lock = threading.Lock()
@@ -94,6 +94,7 @@ class PostgresLedger:
 
     def append_rows(self, rows: Sequence[Row]) -> int:
         """See Ledger.append_rows."""
+        rows = [whole(row) for row in rows]
         with self._lock:
             with self._errors():
                 new = self._insert(rows) if rows else 0
@@ -254,6 +255,8 @@ _FITS = [(name, int if name in INTEGER_COLUMNS else str, may_be_null(name)) for 
 def _check(rows: Sequence[Row]) -> None:
     """The driver would write a list as text, and cut no corner the way SQLite does. Raises EventRejected."""
     for row in rows:
+        if len(row) != len(_FITS):
+            raise EventRejected(f"cannot hold this: a row of {len(row)} columns, not {len(_FITS)}")
         for value, (name, kind, nullable) in zip(row, _FITS, strict=True):
             if type(value) is not kind and not (nullable and value is None):
                 raise EventRejected(f"cannot hold this: {name} is {value!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from metering.ledger import LedgerError, Row, Statement
-from metering.ledger_url import shown
+from metering.ledger_url import without_password
 from metering.store.migrate import HEAD, VERSION_QUERY
 from metering.store.pg_connection import Patience, connect, deadline
 from metering.store.sql import POSTGRESQL, Query, render
@@ -17,7 +17,7 @@ class PostgresReader:
     dialect = POSTGRESQL
 
     def __init__(self, url: str, *, patience: Patience | None = None) -> None:
-        self.name = shown(url)
+        self.name = without_password(url)
         self._url = url
         self._patience = patience or Patience()
 

@@ -14,6 +14,7 @@ _MAY_BE_NULL = frozenset(
         "cache_write_tokens",
         "output_tokens",
         "reasoning_tokens",
+        "cache_write_1h_tokens",
         "provenance",
         "list_nanos",
         "cost_nanos",

@@ -20,6 +20,8 @@ ADMIN_KEY = "0123456789abcdefghijklmnopqrstuv"
 FAST = {"base": 0.01, "cap": 0.2, "per_backend": 2}
 KEY, KEY_HASH = make_key()
 OTHER_KEY, OTHER_HASH = make_key()
+SECOND_KEY, SECOND_HASH = make_key()
+FINANCE_KEY, FINANCE_HASH = make_key()
 
 
 def config(folder: Path, upstream: FakeUpstream, **changes: Any) -> dict[str, Any]:
@@ -54,8 +56,9 @@ def config(folder: Path, upstream: FakeUpstream, **changes: Any) -> dict[str, An
         },
         "rules": [{"when": {"tag": {"task": "hard"}}, "use": "large"}],
         "tenants": {
-            "one": {"keys": [{"name": "k", "hash": KEY_HASH}]},
+            "one": {"keys": [{"name": "k", "hash": KEY_HASH}, {"name": "second", "hash": SECOND_HASH}]},
             "two": {"keys": [{"name": "k", "hash": OTHER_HASH}]},
+            "office": {"keys": [{"name": "books", "hash": FINANCE_HASH, "role": "finance"}]},
         },
         "unknown_price": "flag",
         "rates": [{"model": "good", "input": 1, "output": 2}, {"model": "large", "input": 10, "output": 20}],

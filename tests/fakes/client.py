@@ -64,10 +64,11 @@ async def post(
     """Sends one request on a connection of its own; when cancelled, closes it."""
     parts = urlsplit(url)
     assert parts.hostname
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
     body = payload if isinstance(payload, bytes) else orjson.dumps(dict(payload))
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
-        writer.write(_head(method, parts.netloc, parts.path, body, key, headers or {}) + body)
+        writer.write(_head(method, parts.netloc, target, body, key, headers or {}) + body)
         await writer.drain()
         return await _read(reader)
     finally:

@@ -10,6 +10,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -18,12 +19,16 @@ from gateway.app import routes
 from gateway.cli import COMMANDS
 from gateway.config import MIN_ADMIN_KEY_LENGTH, LaunchSettings
 from gateway.config_file import LoadedConfig, load
+from metering.ledger_url import is_postgresql
 from tests.packaging.dockerfile import Instruction, Stage, lineage, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = parse((ROOT / "Dockerfile").read_text())
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+SERVICES: dict[str, dict[str, Any]] = {
+    name: service for name, service in COMPOSE["services"].items() if "build" in service
+}
+"""Those that are gateways."""
 FINAL = [
     name for name in STAGES if name not in {stage.base for stage in STAGES.values()} and "builder" not in name
 ]
@@ -162,11 +167,30 @@ def test_a_service_publishes_the_port_its_configuration_listens_on(name: str) ->
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_keeps_its_ledger_on_a_volume(name: str) -> None:
-    ledger = loaded(SERVICES[name]).settings.ledger
-    assert ledger.startswith(f"sqlite:///{STATE_FOLDER}/")
-    mounts = {volume.split(":")[1]: volume.split(":")[0] for volume in SERVICES[name]["volumes"]}
-    assert mounts[STATE_FOLDER] in COMPOSE["volumes"]
+def test_a_service_keeps_its_ledger_and_its_journal_on_volumes(name: str) -> None:
+    settings = loaded(SERVICES[name]).settings
+    assert str(settings.journal_folder).startswith(f"{STATE_FOLDER}/")
+    assert mounts(SERVICES[name])[STATE_FOLDER] in COMPOSE["volumes"]
+    if not is_postgresql(settings.ledger):
+        assert settings.ledger.startswith(f"sqlite:///{STATE_FOLDER}/")
+        return
+    host = str(urlsplit(settings.ledger).hostname)
+    assert host in SERVICES[name]["depends_on"]
+    assert mounts(COMPOSE["services"][host])["/var/lib/postgresql/data"] in COMPOSE["volumes"]
+
+
+def mounts(service: dict[str, Any]) -> dict[str, str]:
+    """Path in the container -> volume."""
+    return {volume.split(":")[1]: volume.split(":")[0] for volume in service["volumes"]}
+
+
+def test_the_database_is_the_one_that_the_gateway_asks_for() -> None:
+    database = COMPOSE["services"]["postgres"]
+    assert "ports" not in database, "nobody but the gateway reaches it"
+    address = urlsplit(loaded(SERVICES["weir"]).settings.ledger)
+    made = database["environment"]
+    assert (address.username, address.path) == (made["POSTGRES_USER"], f"/{made['POSTGRES_DB']}")
+    assert made["POSTGRES_PASSWORD"] == SERVICES["weir"]["environment"]["WEIR_DB_PASSWORD"]
 
 
 @pytest.mark.parametrize("name", SERVICES)

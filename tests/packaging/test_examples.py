@@ -10,7 +10,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = [ROOT / "examples/production.yaml", ROOT / "deploy/weir.yaml", ROOT / "deploy/weir-local.yaml"]
-ENVIRONMENT = {"OPENAI_API_KEY": "sk-of-somebody", "WEIR_ADMIN_KEY": "0123456789abcdef" * 3}
+ENVIRONMENT = {
+    "OPENAI_API_KEY": "sk-of-somebody",
+    "WEIR_ADMIN_KEY": "0123456789abcdef" * 3,
+    "WEIR_DB_PASSWORD": "of-the-database",
+}
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=[path.name for path in CONFIGS])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -18,6 +18,7 @@ from metering.outcome import Outcome
 from metering.prices import PriceBook, PricedModel, Rate
 from metering.reprice import Applied, ClosedPeriod, NeedsYes, Plan, applied, apply, plan
 from metering.reprice_summary import render, summary
+from metering.store.ids import month_of
 from metering.terms import Terms
 from metering.usage import Provenance, TokenUsage
 
@@ -28,11 +29,7 @@ SERVED = {(model, "b"): PricedModel(model, "b", None, model) for model in MODELS
 A_MILLION = TokenUsage(1_000_000)
 
 
-@dataclass(slots=True)
-class Row(Event):
-    kind: str = "attempt"
-    corrects: str = ""
-    gpu_ns: int | None = 7
+Row = Event
 
 
 def row(
@@ -51,6 +48,7 @@ def row(
         outcome=Outcome.COMPLETED, status=200, error="", stream=False, usage=usage, price_version="",
         list_nanos=cost, cost_nanos=cost, baseline_nanos=cost, cache_status="miss", queue_us=0,
         first_token_us=None, total_us=2_000_000, overhead_us=0, stand_in=False,
+        prefill_us=3, decode_us=4, gpu_ns=7, gpu_nanos=5,
     )  # fmt: skip
 
 
@@ -79,13 +77,13 @@ class Ledger:
             self.rows.setdefault(each.id, each)
 
     def events(self) -> list[Event]:
-        return [each for each in self.rows.values() if isinstance(each, Row) and each.kind != "correction"]
+        return [each for each in self.rows.values() if each.kind != "correction"]
 
     def already(self) -> dict[str, Applied]:
         return applied(
             (each.corrects, each.list_nanos, each.cost_nanos, each.baseline_nanos)
             for each in self.rows.values()
-            if isinstance(each, Row) and each.kind == "correction"
+            if each.kind == "correction"
         )
 
     def plan(self, new: BookCharges) -> Plan:
@@ -136,14 +134,16 @@ def test_a_plan_adds_up_and_leaves_tokens_alone(
     before = ledger.cost_by_tenant()
     planned = ledger.plan(book(**history[0][0]))
     assert ledger.cost_by_tenant() == before, "nothing is written by planning"
-    changes = summary(planned)
-    assert next(iter(render(planned))).startswith(f"{len(made)} rows looked at")
+    changes = summary(planned).changes
+    assert next(iter(render(summary(planned)))).startswith(f"{len(made)} rows looked at")
     apply(planned, ledger, yes=True)
     for tenant in "ab":
         told = sum(change.cost_nanos for change in changes if change.tenant == tenant)
         assert ledger.cost_by_tenant()[tenant] - before[tenant] == told
-    added = [each for each in ledger.rows.values() if isinstance(each, Row) and each.kind == "correction"]
-    assert all(each.usage is not None and each.usage.total == 0 and each.gpu_ns is None for each in added)
+    added = [each for each in ledger.rows.values() if each.kind == "correction"]
+    assert all(each.usage is not None and each.usage.total == 0 for each in added)
+    once = {(each.prefill_us, each.decode_us, each.gpu_ns, each.gpu_nanos) for each in added}
+    assert once <= {(None, None, 0, None)}
 
 
 def test_two_runs_of_one_plan_write_its_rows_once() -> None:
@@ -172,7 +172,7 @@ def test_a_tenfold_change_is_free_and_more_needs_a_yes() -> None:
     with pytest.raises(NeedsYes, match="small"):
         apply(dearer, ledger)
     assert len(ledger.rows) == 1
-    assert any("by a factor of 10.0" in line and "--yes" in line for line in render(dearer))
+    assert any("by a factor of 10.0" in line and "--yes" in line for line in render(summary(dearer)))
     assert apply(dearer, ledger, yes=True) == 1
 
 
@@ -185,7 +185,7 @@ def test_from_nothing_and_to_nothing_need_a_yes_and_a_first_price_does_not() -> 
 def test_an_unknown_cost_gets_its_first_price_in_full() -> None:
     ledger = Ledger([row(cost=None)])
     apply(ledger.plan(book(Terms(Decimal(2)), small="0.5")), ledger)
-    correction = next(each for each in ledger.rows.values() if isinstance(each, Row) and each.corrects)
+    correction = next(each for each in ledger.rows.values() if each.corrects)
     assert (correction.list_nanos, correction.cost_nanos) == (500_000_000, 1_000_000_000)
     assert correction.baseline_nanos == 1_000_000_000
     assert (correction.error, correction.corrects) == ("was_unknown", "E1")
@@ -202,6 +202,31 @@ def test_a_price_that_is_gone_leaves_rows_as_they_are() -> None:
     assert planned.corrections == ()
     assert planned.unpriced == {"small": 1}
     assert planned.looked_at == 2
+
+
+def test_rows_that_gpu_time_paid_for_are_not_priced_by_tokens() -> None:
+    paid = replace(row(cost=5), price_version="gpu:b:undated:0a1b2c3d")
+    planned = Ledger([paid, row(2, cost=5)]).plan(book(small="0.00001"))
+    assert [each.event.id for each in planned.corrections] == ["E2"]
+    assert (planned.looked_at, planned.by_gpu_time) == (2, 1)
+    assert "1 rows keep their cost: GPU time paid for them, not tokens" in list(render(summary(planned)))
+
+
+def test_a_correction_has_the_time_of_its_row_and_an_id_of_its_own() -> None:
+    event = replace(row(cost=1), id="01KAQ0000000000000000000ZZ")
+    one, other = (Ledger([event]).plan(book(small=usd)).corrections[0].id for usd in ("2", "3"))
+    assert one != other
+    for made in (one, other):
+        assert month_of(made) == month_of(event.id)
+        assert made[:10] == event.id[:10]
+
+
+def test_summaries_of_pages_are_the_summary_of_all() -> None:
+    made = [row(1, "a", cost=10**9), row(2, "b", cost=10**9), row(3, "a", "large", cost=5), row(4, cost=None)]
+    new = book(small="20", free="1")
+    pages = [Ledger([each]).plan(new) for each in made]
+    assert summary(*pages) == summary(Ledger(made).plan(new))
+    assert summary(*pages).needs_yes
 
 
 def test_a_closed_period_takes_no_corrections() -> None:
@@ -249,7 +274,7 @@ def test_the_summary_says_what_changes_for_whom() -> None:
         row(2, "legal", cost=None),
         row(3, "legal", "large", cost=10**9),
     ]
-    lines = list(render(Ledger(made).plan(book(small="2", large="0.5"))))
+    lines = list(render(summary(Ledger(made).plan(book(small="2", large="0.5")))))
     assert lines == [
         "3 rows looked at, 3 to correct",
         "",
@@ -265,5 +290,5 @@ def test_a_correction_keeps_the_provenance_of_what_it_corrects() -> None:
     usage = TokenUsage(1000, provenance=Provenance.COUNTED)
     ledger = Ledger([row(usage=usage, cost=0)])
     apply(ledger.plan(book(small="1")), ledger, yes=True)
-    added = [each for each in ledger.rows.values() if isinstance(each, Row) and each.corrects]
+    added = [each for each in ledger.rows.values() if each.corrects]
     assert [each.usage for each in added] == [TokenUsage(provenance=Provenance.COUNTED)]

@@ -268,7 +268,9 @@ def test_a_report_as_table_json_and_csv(
     )
     ledger.close()
     at = ("--config", str(config))
-    assert "acme" in out(capsys, "report", *at)
+    table = out(capsys, "report", *at)
+    assert "acme" in table
+    assert table.endswith("Tokens behind the cost: all of it reported by vendors and engines.\n")
     day = ("--from", "2026-01-02", "--to", "2026-01-02")
     report = json.loads(out(capsys, "report", "--json", "--by", "tenant,day", *day, *at))
     assert [(row["day"], row["requests"], row["cost_nanos"]) for row in report["data"]] == [
@@ -291,11 +293,11 @@ def test_a_reader_that_stops_reading_is_no_traceback(config: Path) -> None:
 def test_no_page_and_no_check_shows_the_ledger_s_password() -> None:
     from gateway.config import GatewaySettings
     from gateway.effective import effective
-    from metering.ledger_url import shown
+    from metering.ledger_url import without_password
 
     backend = {"b": {"kind": "openai", "url": "https://b.example/v1", "models": {"m": "m"}}}
     settings = GatewaySettings.model_validate(
         {"backends": backend, "ledger": "postgresql://user:hunter2@[::1]:5432/books?sslmode=require"}
     )
-    assert shown(settings.ledger) == "postgresql://[::1]:5432/books"
+    assert without_password(settings.ledger) == "postgresql://[::1]:5432/books"
     assert "hunter2" not in str(effective(settings))

@@ -51,7 +51,8 @@ def test_a_documented_default_is_the_true_one(key: str) -> None:
 def test_the_complete_example_is_a_configuration() -> None:
     example = re.search(r"```yaml\n(.*?)```", DOC.read_text(), re.DOTALL)
     assert example is not None
-    environ = {"WEIR_ADMIN_KEY": "0f9d8c7b6a5f4e3d2c1b0a99", "OPENAI_API_KEY": "k"}
+    environ = {"WEIR_ADMIN_KEY": "0f9d8c7b6a5f4e3d2c1b0a99"}
+    environ |= {"OPENAI_API_KEY": "k", "WEIR_DB_PASSWORD": "p"}
     loaded = parse(example[1], environ, priced=lambda settings, backend, model: backend == "openai")
     assert loaded.warnings == ()
     documented_at_top = {key.split(".")[0].removesuffix("[]") for key in FIELDS}

@@ -16,8 +16,10 @@ from gateway import doctor
 from gateway.cli import main
 from gateway.clock import ManualClock
 from gateway.config import BackendSettings
+from gateway.doctor_journal import examine_journal
 from gateway.keystore import open_key_store
 from metering.ledger_url import open_ledger
+from metering.schema import VERSION
 from metering.sqlite_ledger import SqliteLedger
 from metering.store.migrate import HEAD
 from tests.by_hand import change_by_hand
@@ -87,7 +89,7 @@ def test_a_new_ledger_needs_a_folder_that_can_be_written(tmp_path: Path) -> None
 def test_a_ledger_is_told_from_other_files(tmp_path: Path) -> None:
     path = tmp_path / "weir.db"
     SqliteLedger(path).close()
-    assert doctor.check_ledger(path).detail.endswith("writable, schema version 2")
+    assert doctor.check_ledger(path).detail.endswith(f"writable, schema version {VERSION}")
     other = tmp_path / "other.db"
     other.write_bytes(b"no database" * 1000)
     assert not doctor.check_ledger(other).ok
@@ -164,7 +166,7 @@ backends: {{b: {{kind: vllm, url: 'http://127.0.0.1:{upstream}/v1', models: {{m:
     lines = capsys.readouterr().out.splitlines()
     assert all(line.startswith("OK") for line in lines)
     assert [line.split()[1] for line in lines] == [
-        *("configuration", "backend", "state", "ledger", "key", "clock", "disk", "disk", "port"),
+        *("configuration", "backend", "state", "ledger", "key", "clock", "disk", "disk", "port", "journal"),
     ]
     path.write_text(text.replace(str(upstream), str(free_port())))
     assert main(["doctor", str(path), "--json"]) == 1
@@ -173,3 +175,19 @@ backends: {{b: {{kind: vllm, url: 'http://127.0.0.1:{upstream}/v1', models: {{m:
     path.write_text("backends: {}")
     assert main(["doctor", str(path)]) == 1
     assert "FAIL  configuration" in capsys.readouterr().out
+
+
+def test_the_journals_folder_is_tried(tmp_path: Path) -> None:
+    ok, told = examine_journal(tmp_path, 1)
+    assert ok
+    assert "can be written" in told
+    assert list(tmp_path.iterdir()) == []
+    ok, told = examine_journal(tmp_path / "a" / "b", 1)
+    assert ok
+    assert "can be made" in told
+    ok, told = examine_journal(tmp_path, 1 << 60)
+    assert not ok
+    assert "less than journal.max_bytes" in told
+    ok, told = examine_journal(Path("/proc/weir"), 1)
+    assert not ok
+    assert "nothing can be written in /proc" in told

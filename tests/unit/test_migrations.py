@@ -15,13 +15,13 @@ from metering.ledger import LedgerError
 from metering.ledger_url import open_ledger, open_reader
 from metering.outcome import Outcome
 from metering.reports import ReportQuery, usage_report
-from metering.rows import COLUMNS, to_row
+from metering.rows import ADDED_COLUMNS, COLUMNS, to_row
 from metering.schema import APPLICATION_ID
 from metering.store.tables import metadata
 from tests.fakes.events import make_event
 
 FIRST = importlib.import_module("metering.migrations.versions.v0001_events")
-NEW_COLUMNS = 7
+NEW_COLUMNS = 7 + len(ADDED_COLUMNS)
 
 
 def old_file(path: Path, count: int) -> None:

@@ -1,0 +1,45 @@
+"""An event as a row, in this form and in the shorter one that a journal of an older release may hold."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from metering.event_query import query_events
+from metering.ledger import EventRejected
+from metering.ledger_url import open_ledger, open_reader
+from metering.rows import ADDED_COLUMNS, COLUMNS, from_row, to_row, whole
+from metering.usage import Provenance, TokenUsage
+from tests.fakes.events import make_event
+
+HOURLY = TokenUsage(10, 0, 50, 5, 0, Provenance.VENDOR, cache_write_1h=20)
+
+
+@pytest.mark.parametrize("usage", [None, TokenUsage(), HOURLY])
+def test_an_event_is_its_row_and_back(usage: TokenUsage | None) -> None:
+    event = make_event(1, usage=usage)
+    row = to_row(event)
+    assert len(row) == len(COLUMNS)
+    assert from_row(row) == event
+
+
+def test_the_shorter_form_is_padded_and_nothing_else_is() -> None:
+    event = make_event(1, usage=TokenUsage(10, 0, 50, 5))
+    short = to_row(event)[: -len(ADDED_COLUMNS)]
+    assert from_row(short) == event
+    assert whole(short) == (*short, None)
+    assert whole(to_row(event)) == to_row(event)
+    assert whole(short[:-1]) == short[:-1]
+
+
+def test_the_ledger_keeps_hour_long_cache_writes_and_takes_older_rows(ledger_url: str) -> None:
+    older = make_event(2, usage=TokenUsage(10, 0, 50, 5))
+    with closing(open_ledger(ledger_url)) as ledger:
+        ledger.append([make_event(1, usage=HOURLY)])
+        assert ledger.append_rows([to_row(older)[: -len(ADDED_COLUMNS)]]) == 1
+        with pytest.raises(EventRejected):
+            ledger.append_rows([to_row(make_event(3))[: -len(ADDED_COLUMNS) - 1]])
+    first, second = query_events(open_reader(ledger_url))
+    assert first.usage == HOURLY
+    assert second == older
