@@ -13,6 +13,7 @@ from metering.money import NANOS_PER_USD, divide_half_even
 from metering.token_rates import check_rate
 
 NS_PER_HOUR = 3_600_000_000_000
+_VERSION_START = "gpu:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class GpuRate:
         """Names the row for good: `gpu:gpu1:2026-01-01:` and a digest of the rate."""
         digits = format(self.usd_per_hour.normalize(), "f")
         since = "undated" if self.from_date is None else self.from_date.isoformat()
-        return f"gpu:{self.backend}:{since}:{hashlib.sha256(digits.encode()).hexdigest()[:8]}"
+        return f"{_VERSION_START}{self.backend}:{since}:{hashlib.sha256(digits.encode()).hexdigest()[:8]}"
 
     def exact_nanos(self, gpu_ns: int) -> Fraction:
         """Nano-dollars of that many GPU nanoseconds, not yet rounded: for splitting a window."""
@@ -59,6 +60,11 @@ class GpuRates:
         """The newest row in force on that UTC day; None where GPU time has no price, which is not 0."""
         in_force = [rate for rate in self._rows.get(backend, ()) if _start(rate) <= at]
         return in_force[-1] if in_force else None
+
+
+def paid_by_gpu_time(price_version: str) -> bool:
+    """Whether a row's price is one of GPU time, not of tokens."""
+    return price_version.startswith(_VERSION_START)
 
 
 def _start(rate: GpuRate) -> date:

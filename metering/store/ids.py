@@ -27,6 +27,15 @@ def lowest_id(instant_us: int) -> str:
     return "".join(reversed(digits))
 
 
+def id_beside(event_id: str, digest: bytes) -> str:
+    """An id with the time of that one, and the rest from a digest of at least 10 bytes: always the same."""
+    number, rest = int.from_bytes(digest[:10], "big"), []
+    for _ in range(_LENGTH - _TIME_DIGITS):
+        number, digit = divmod(number, 32)
+        rest.append(_DIGITS[digit])
+    return event_id[:_TIME_DIGITS] + "".join(rest)
+
+
 def month_of(event_id: str) -> Month:
     """The UTC month in which the id was made. Raises NotAnId."""
     if len(event_id) != _LENGTH or not event_id.isascii():
