@@ -87,7 +87,7 @@ class JournalSettings(Settings):
         "out, beside a SQLite ledger (weir.db: weir.journal), and ./journal otherwise.",
     )
     max_bytes: Bytes = Field(1 << 30, description="Most that the journal may hold while the ledger is away.")
-    sync_every: Seconds = Field(0.01, description="A power loss loses at most what was written within that.")
+    sync_every: Seconds = Field(0.05, description="A power loss loses at most what was written within that.")
     when_full: Literal["refuse", "unmetered"] = Field(
         "refuse", description="Refuse new work, or serve it unmetered and say so in log and metric."
     )

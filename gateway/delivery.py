@@ -89,6 +89,7 @@ class Delivery:
         try:
             while chunk := await reply.chunk():
                 relay.feed(chunk)
+                relay.check()
             relay.finish()
         finally:
             self._journey.waited_s += monotonic() - from_s
@@ -109,7 +110,8 @@ class Delivery:
         )
         # The client has its answer; what follows is for the next one.
         if self._place is not None:
-            keep(self._tried, self._place, body, payload, None if report is None else report.usage)
+            usage = None if report is None else report.usage
+            self._services.afterwards.answer(keep, self._tried, self._place, body, payload, usage)
         self._log_text(lambda: "".join(_texts(payload)))
 
     async def stream(self, reply: Reply) -> None:
@@ -158,9 +160,11 @@ class Delivery:
         # The relay's own microseconds count as waiting: they overlap with the upstream's next token.
         from_s = monotonic()
         try:
+            relay.check()
             while chunk := await next_chunk():
                 if out := feed(chunk):
                     await send(out)
+                relay.check()
             relay.finish()
         finally:
             journey.waited_s += monotonic() - from_s
@@ -181,13 +185,8 @@ class Delivery:
         else:
             settle(self._tried, outcome, error=error, report=report)
         if self._place is not None and (answer := folded_answer(self._call.api, fold)) is not None:
-            keep(
-                self._tried,
-                self._place,
-                orjson.dumps(answer),
-                answer,
-                None if report is None else report.usage,
-            )
+            body, usage = orjson.dumps(answer), None if report is None else report.usage
+            self._services.afterwards.answer(keep, self._tried, self._place, body, answer, usage)
 
     # ------------------------------------------------------------------ break off
 

@@ -23,9 +23,9 @@ from gateway.backends.registry import backend_for
 from gateway.clock import Clock
 from gateway.config import BackendSettings, GatewaySettings
 from gateway.engine.weights import WeightsError, resolve
-from gateway.keystore import KeyStore, KeyStoreUnavailable
+from gateway.keystore import NOTHING, KeyStoreUnavailable, open_key_store
 from metering.ledger import LedgerError
-from metering.ledger_url import sqlite_path
+from metering.ledger_url import is_postgresql, sqlite_path
 from metering.schema import VERSION, check_readable
 
 MIN_FREE_BYTES = 200_000_000
@@ -57,11 +57,11 @@ def examine(settings: GatewaySettings, clock: Clock) -> Iterator[Check]:
     probes = list(_backends(settings))
     yield from (probe.check for probe in probes)
     yield Check("state", True, f"{settings.state} needs nothing")
-    path = sqlite_path(settings.ledger)
-    yield check_ledger(path)
-    yield check_key_store(path)
+    yield check_ledger_at(settings.ledger)
+    yield check_key_store(settings.ledger)
     yield check_clock(clock, [probe.date for probe in probes if probe.date])
-    yield check_disk("disk of the ledger", path.absolute().parent)
+    if not is_postgresql(settings.ledger):
+        yield check_disk("disk of the ledger", sqlite_path(settings.ledger).absolute().parent)
     yield check_disk("disk for temporary files", Path(tempfile.gettempdir()))
     yield check_port(settings.server.host, settings.server.port)
 
@@ -121,6 +121,14 @@ def check_launch(name: str, weights: str) -> Check:
     return Check(label, True, f"weights of {path.stat().st_size / 1e6:.0f} MB at {path}")
 
 
+def check_ledger_at(url: str) -> Check:
+    if is_postgresql(url):
+        from gateway.doctor_postgres import examine_ledger  # its driver is loaded only where it is used
+
+        return Check("ledger", *examine_ledger(url))
+    return check_ledger(sqlite_path(url))
+
+
 def check_ledger(path: Path) -> Check:
     """Readable, of this program's schema, and writable; nothing is written."""
     if not path.exists():
@@ -144,15 +152,13 @@ def _new_ledger(path: Path) -> Check:
     return Check("ledger", True, f"{path} is not there yet; it can be made")
 
 
-def check_key_store(path: Path) -> Check:
-    if not path.exists():
-        return Check("key store", True, "empty: it comes with the ledger")
+def check_key_store(ledger_url: str) -> Check:
     try:
-        stored = KeyStore(path).read()
+        stored = open_key_store(ledger_url).read(missing_is_empty=True)
     except KeyStoreUnavailable as error:
-        if "no such table" in str(error):
-            return Check("key store", True, "empty: its tables come with the first start")
         return Check("key store", False, str(error))
+    if stored == NOTHING:
+        return Check("key store", True, "empty: its tables come with the first start")
     return Check("key store", True, f"{len(stored.tenants)} tenants, {len(stored.keys)} keys")
 
 

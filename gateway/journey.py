@@ -38,6 +38,8 @@ class Journey:
     attempts: int = 0
     waited_s: float = 0.0
     """For upstreams and for the client: what is not the gateway's own doing."""
+    ended_s: float = 0.0
+    """Monotonic seconds when all was done that the client waits for."""
     outcome: Outcome = Outcome.REJECTED
     status: int = 0
     error: str = ""
@@ -58,6 +60,9 @@ class Journey:
     def overhead_s(self) -> float:
         return max(0.0, self.clock.monotonic() - self.started_s - self.waited_s)
 
+    def end(self) -> None:
+        self.ended_s = self.clock.monotonic()
+
     def ended(self, outcome: Outcome, status: int) -> None:
         self.outcome, self.status = outcome, status
 
@@ -70,7 +75,7 @@ class Journey:
     def line(self) -> dict[str, Any]:
         """The log line. Names and numbers only: no prompt, no answer, no key."""
         caller, call, event = self.caller, self.call, self.event
-        total_s = self.clock.monotonic() - self.started_s
+        total_s = self.ended_s - self.started_s
         line: dict[str, Any] = {
             "at_us": self.started_us,
             "event": "request",

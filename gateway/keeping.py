@@ -96,7 +96,7 @@ async def serve_kept(exchange: Exchange, entry: Entry) -> None:
     journey.decision = Decision(route=route, choices=(), reason="cache:exact", details={})
     journey.stand_in = entry.stand_in
     journey.event = _hit(exchange, entry, journey.served, route)
-    record(exchange.services, journey.event)
+    exchange.services.afterwards.row(record, exchange.services, journey.event)
     journey.ended(Outcome.CACHED, 200)
     hit_id = (b"x-weir-cache-id", entry.id.encode())
     if call.stream:

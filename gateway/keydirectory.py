@@ -23,10 +23,10 @@ from gateway.keystore import (
     NoSuchName,
     StoredKeys,
     TenantRow,
+    open_key_store,
 )
 from gateway.tenants import Caller, KeyRecord, KeyRegistry, allowed_models, digest_of, make_key
 from metering.ledger import LedgerError
-from metering.ledger_url import sqlite_path
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 Source = Literal["file", "store"]
@@ -71,8 +71,8 @@ class KeyDirectory:
         *,
         missing_is_empty: bool = False,
     ) -> None:
-        """`missing_is_empty` is for the CLI, which may run before the first gateway made the file; to a
-        running gateway a missing file is a failure."""
+        """`missing_is_empty` is for the CLI, which may run before the first gateway made the tables; to a
+        running gateway missing ones are a failure."""
         self._store = store
         self._missing_is_empty = missing_is_empty
         self._settings = settings
@@ -157,9 +157,7 @@ class KeyDirectory:
         self._store.expire_tenant(name, expires_us)
 
     def _read(self) -> StoredKeys:
-        if self._missing_is_empty and not self._store.path.exists():
-            return StoredKeys("", (), ())
-        return self._store.read()
+        return self._store.read(missing_is_empty=self._missing_is_empty)
 
     def _check_stored_tenant(self, tenant: str) -> None:
         row = next((row for row in self._store.read().tenants if row.name == tenant), None)
@@ -250,17 +248,14 @@ def expiry_us(expires: datetime | date | None) -> int | None:
 
 
 def tenants_in_store(settings: GatewaySettings) -> frozenset[str] | None:
-    """For `config_file.load`: none where no file is yet, None when it cannot be read."""
+    """For `config_file.load`: none where no store is yet, None when it cannot be read."""
     try:
-        store = KeyStore(sqlite_path(settings.ledger))
+        stored = open_key_store(settings.ledger).read(missing_is_empty=True)
     except LedgerError:
         return None  # the ledger's address is a mistake that is told by itself
-    if not store.path.exists():
-        return frozenset()
-    try:
-        return frozenset(row.name for row in store.read().tenants)
     except KeyStoreUnavailable:
         return None
+    return frozenset(row.name for row in stored.tenants)
 
 
 def _view(row: KeyRow) -> KeyView:

@@ -1,7 +1,8 @@
 """Keeps the key registry in step with the key store, so that a revocation made anywhere holds here at once.
 
-A thread of its own asks the store for its version every quarter of a second. While the store cannot be
-read, the last registry goes on serving; before it ever could be, unknown keys are answered 503.
+A thread of its own asks the store for its version every quarter of a second, one question at a time. While
+the store cannot be read, it asks once a second and the last registry goes on serving; before it ever could
+be, unknown keys are answered 503.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from gateway.keystore import KeyStore, KeyStoreUnavailable, StoredKeys
 from gateway.tenants import Caller, key_from_headers
 
 POLL_S = 0.25
+AWAY_POLL_S = 1.0
+"""A server that comes back must not be met by a crowd."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,8 @@ class KeyWatcher:
         interval_s: float = POLL_S,
         on_change: Callable[[KeyStatus], None] = lambda status: None,
     ) -> None:
-        """`on_change` hears, from the watching thread, each time `problem` changes: once per change of
-        state, not once per poll."""
+        """`on_change` hears, from the watching thread, when the store is lost and found and when other names
+        stand in both places: once per change of state, not once per poll or per cause."""
         self._store = store
         self._settings = settings
         self._clock = clock
@@ -50,6 +53,7 @@ class KeyWatcher:
         self._on_change = on_change
         self._stored: StoredKeys | None = None
         self._trouble = "it has not been read yet"
+        self._told = ""
         self._turn = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -92,10 +96,14 @@ class KeyWatcher:
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
+        self._store.close()
 
     def _watch(self) -> None:
-        while not self._stopping.wait(self._interval_s):
+        while not self._stopping.wait(self._pause_s()):
             self.refresh()
+
+    def _pause_s(self) -> float:
+        return self._interval_s if self.status.readable else max(self._interval_s, AWAY_POLL_S)
 
     def _look(self) -> bool:
         """Whether there is something new to serve by."""
@@ -110,9 +118,10 @@ class KeyWatcher:
     def _rebuild(self) -> None:
         self.registry, conflicts = build_registry(self._settings, self._stored, unreadable=self._trouble)
         problem = self._trouble or conflict_message(conflicts)
-        before = self.status.problem
         self.status = KeyStatus(not self._trouble, self._stored is not None, problem, len(self.registry))
-        if problem != before:
+        state = "away" if self._trouble else problem
+        if state != self._told:
+            self._told = state
             self._on_change(self.status)
 
 

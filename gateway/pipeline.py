@@ -63,7 +63,8 @@ async def infer(services: Services, client: Client, resource: Resource) -> None:
     finally:
         client.unwatch()
         services.lifecycle.in_flight -= 1
-        _report(services, journey)
+        journey.end()
+        services.afterwards.report(_report, services, journey)
 
 
 async def _travel(services: Services, client: Client, resource: Resource, journey: Journey) -> None:
@@ -263,8 +264,8 @@ def _report(services: Services, journey: Journey) -> None:
         caller.tenant if caller else "",
         journey.outcome,
         journey.status,
-        journey.clock.monotonic() - journey.started_s,
-        journey.overhead_s(),
+        journey.ended_s - journey.started_s,
+        max(0.0, journey.ended_s - journey.started_s - journey.waited_s),
     )
     if journey.decision is not None and served is not None:
         services.metrics.route(journey.decision.route, served.tier, journey.decision.reason)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.memory import MemoryStore
+from gateway.afterwards import Afterwards
 from gateway.backends.fleet import Fleet
 from gateway.clock import Clock, SystemClock
 from gateway.config import LOOPBACK_HOSTS, GatewaySettings
@@ -20,7 +21,7 @@ from gateway.counting import TokenCounter
 from gateway.errors import Unauthorized, Unavailable
 from gateway.gpu_time import GpuMeters
 from gateway.keydirectory import tenants_in_store
-from gateway.keystore import KeyStore
+from gateway.keystore import open_key_store
 from gateway.keywatch import KeyStatus, KeyWatcher
 from gateway.metrics import Metrics
 from gateway.opening import interrupted_row
@@ -36,7 +37,7 @@ from metering.journal import Journal, Recovered, Shipper
 from metering.journal.journal import SEGMENT_BYTES
 from metering.journal.meter import JournalMeter
 from metering.ledger import Books, Row
-from metering.ledger_url import open_ledger, sqlite_path
+from metering.ledger_url import open_ledger
 from router.plain import PlainRouter
 
 WATCH_FILE_EVERY_S = 1.0
@@ -57,7 +58,7 @@ class Runtime:
         self.log = RequestLog(
             log_fd if log_fd is not None else sys.stdout.fileno(), settings.server.log.format
         )
-        self.key_store = KeyStore(sqlite_path(settings.ledger))
+        self.key_store = open_key_store(settings.ledger)
         self.keys = KeyWatcher(self.key_store, settings, self.clock, on_change=self._keys_changed)
         self.transport = Http1Transport()
         self.fleet = Fleet(settings.backends, self.transport, self.clock, on_change=self._backend_changed)
@@ -86,6 +87,7 @@ class Runtime:
             metrics=Metrics(),
             log=self.log,
             background=Background(),
+            afterwards=Afterwards(),
             not_ready=self.not_ready,
             may_scrape=self.may_scrape,
         )
@@ -113,6 +115,7 @@ class Runtime:
         for watching in self._watching:
             watching.cancel()
         await self.services.background.finish()
+        self.services.afterwards.finish()
         await self.fleet.stop()
         await self.transport.aclose()
         await asyncio.to_thread(self.keys.stop)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cache.base import AnswerStore
+from gateway.afterwards import Afterwards
 from gateway.backends.fleet import Fleet
 from gateway.clock import Clock
 from gateway.counting import TokenCounter
@@ -76,6 +77,7 @@ class Services:
     metrics: Metrics
     log: RequestLog
     background: Background
+    afterwards: Afterwards
     not_ready: Callable[[], list[str]]
     """Why no new request should come here now; empty when they may."""
     may_scrape: Callable[[str, bytes | None], bool]

@@ -37,7 +37,7 @@ class UpstreamSaidError(Exception):
 class StreamRelay:
     """The bytes of an upstream's stream in, the bytes for the client out."""
 
-    __slots__ = ("_cost_usd", "_hide_usage", "_tail", "fold")
+    __slots__ = ("_cost_usd", "_flaw", "_hide_usage", "_tail", "fold")
 
     def __init__(
         self,
@@ -52,10 +52,16 @@ class StreamRelay:
         self._hide_usage = hide_usage
         self._cost_usd = cost_usd
         self._tail = b""
+        self._flaw: MalformedStream | None = None
+
+    def check(self) -> None:
+        """After what `feed` gave is passed on: raises MalformedStream if what followed it is no event."""
+        if self._flaw is not None:
+            raise self._flaw
 
     def feed(self, chunk: bytes) -> bytes:
-        """What the client gets of it: whole events only, the rest waits for its end. Raises MalformedStream,
-        UpstreamSaidError (only before anything else has passed)."""
+        """What the client gets of it: whole events only, the rest waits for its end. Raises MalformedStream
+        if nothing in it is good, and UpstreamSaidError (only before anything else has passed)."""
         if self._tail:
             chunk = self._tail + chunk
             self._tail = b""
@@ -85,7 +91,13 @@ class StreamRelay:
         changed: list[bytes] | None = None
         events = block.split(b"\n\n")
         for position, event in enumerate(events):
-            replaced = self._event(event) if event else event
+            try:
+                replaced = self._event(event) if event else event
+            except MalformedStream as flaw:
+                if position == 0:
+                    raise
+                self._flaw = flaw
+                return b"\n\n".join([*(events[:position] if changed is None else changed), b""])
             if replaced is not event and changed is None:
                 changed = events[:position]
             if changed is not None and (replaced or not event):
@@ -97,7 +109,13 @@ class StreamRelay:
         pieces = _BOUNDARY.split(block)
         out: list[bytes] = []
         for event, boundary in zip(pieces[::2], [*pieces[1::2], b""], strict=True):
-            replaced = self._event(event) if event else event
+            try:
+                replaced = self._event(event) if event else event
+            except MalformedStream as flaw:
+                if not out:
+                    raise
+                self._flaw = flaw
+                break
             if replaced or not event:
                 out += (replaced, boundary)
         return b"".join(out)

@@ -94,10 +94,12 @@ def proxy(folder: Path, behind: Upstreams) -> Iterator[Server]:
 
 
 @contextmanager
-def gateway(folder: Path, behind: Upstreams, changes: Mapping[str, Any] | None = None) -> Iterator[Server]:
-    """`changes` replaces top-level sections of the configuration."""
+def gateway(
+    folder: Path, behind: Upstreams, changes: Mapping[str, Any] | None = None, module: str = "gateway.cli"
+) -> Iterator[Server]:
+    """`changes` replaces top-level sections of the configuration; `module` runs in place of the command."""
     folder.mkdir(parents=True, exist_ok=True)
     urls = (f"http://127.0.0.1:{port}/v1" for port in (behind.static_port, behind.stream_port))
     config = {**gateway_config(folder, *urls), **(changes or {})}
-    with GatewayProcess(config, folder, core=GATEWAY_CORE) as process:
+    with GatewayProcess(config, folder, core=GATEWAY_CORE, module=module) as process:
         yield server("gateway", process.port, process.pid, models=("auto", "auto-stream"))

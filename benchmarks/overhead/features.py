@@ -12,6 +12,7 @@ from benchmarks.overhead.load import Load, drive
 from benchmarks.overhead.payload import STREAM_EVENTS, request
 
 CONNECTIONS = 32
+TURNS = 5
 PATH = "/v1/chat/completions"
 
 

@@ -23,9 +23,8 @@ from gateway.commands.common import (
 )
 from gateway.instants import show_instant
 from gateway.keydirectory import KeyDirectory, expiry_us
-from gateway.keystore import KeyStore, KeyStoreError
+from gateway.keystore import KeyStoreError, open_key_store
 from gateway.tenants import hash_key, make_key
-from metering.ledger_url import sqlite_path
 
 HELP = "make, list, expire and revoke API keys"
 MIN_KEY_LENGTH = 24
@@ -69,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 def directory(config: str) -> KeyDirectory:
     """Raises CommandFailed."""
     settings = load_for_books(config).settings
-    store = KeyStore(sqlite_path(settings.ledger))
+    store = open_key_store(settings.ledger)
     return KeyDirectory(store, lambda: settings, SystemClock(), missing_is_empty=True)
 
 

@@ -22,6 +22,7 @@ from gateway.errors import BadRequest, HeadTooLarge
 from gateway.front import wire
 from gateway.front.client import Client
 from gateway.front.wire import Header
+from gateway.outbox import Outbox
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Front:
 
     def __init__(self, app: App, clock: Clock, *, idle_s: float = IDLE_S) -> None:
         self.app = app
+        self.outbox = Outbox(asyncio.get_running_loop())
         self.state: ServerState | uvicorn.server.ServerState = ServerState()
         self.clock = clock
         self.idle_s = idle_s
@@ -200,7 +202,7 @@ class HttpConnection(asyncio.Protocol):
         return str(peer[0]) if isinstance(peer, tuple) else ""
 
     def write(self, data: bytes) -> None:
-        self._transport.write(data)
+        self._front.outbox.write(self._transport, data)
 
     async def drain(self) -> None:
         if self.write_paused:
@@ -219,6 +221,7 @@ class HttpConnection(asyncio.Protocol):
 
     def close(self) -> None:
         self._deaf = True
+        self._front.outbox.flush()
         self._transport.close()
 
     def abort(self) -> None:

@@ -15,6 +15,7 @@ from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from gateway.outbox import Outbox
 from gateway.transport.base import (
     Cut,
     FirstByteTimeout,
@@ -41,6 +42,8 @@ JOIN_BYTES = 64 * 1024
 
 class Keeper(Protocol):
     """Who owns connections while they serve nobody."""
+
+    outbox: Outbox
 
     def opened(self, connection: Connection) -> None: ...
 
@@ -120,7 +123,7 @@ class Connection(asyncio.Protocol):
         reply = self._reply = Http1Reply(self, self._loop)
         self._headers = reply.headers
         if len(body) <= JOIN_BYTES:
-            self._transport.write(head + body)
+            self._keeper.outbox.write(self._transport, head + body)
         else:
             self._transport.write(head)
             self._transport.write(body)

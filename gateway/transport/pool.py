@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 
+from gateway.outbox import Outbox
 from gateway.transport.base import Origin
 from gateway.transport.connection import Connection
 from gateway.transport.url import authority
@@ -13,7 +14,7 @@ from gateway.transport.url import authority
 class Lane:
     """The connections of one origin; their Keeper."""
 
-    __slots__ = ("_idle", "_pool", "host_line", "origin", "peer")
+    __slots__ = ("_idle", "_pool", "host_line", "origin", "outbox", "peer")
 
     def __init__(self, pool: Pool, origin: Origin) -> None:
         name = authority(origin)
@@ -21,6 +22,7 @@ class Lane:
         self.host_line = b" HTTP/1.1\r\nhost: " + name + b"\r\n"
         self.peer = name.decode("ascii")
         self._pool = pool
+        self.outbox = pool.outbox()
         self._idle: dict[Connection, float] = {}
         """Since when (monotonic seconds), oldest first: a dict gives both ends and the middle in O(1)."""
 
@@ -69,9 +71,16 @@ class Pool:
         self.connects_total = 0
         self.closed = False
         self._lanes: dict[Origin, Lane] = {}
+        self._outbox: Outbox | None = None
         self._open: set[Connection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Future[None] | None = None
+
+    def outbox(self) -> Outbox:
+        """One for all lanes, of the loop that first asks."""
+        if self._outbox is None:
+            self._outbox = Outbox(asyncio.get_running_loop())
+        return self._outbox
 
     @property
     def open(self) -> int:

@@ -59,7 +59,8 @@ class OpenAIChat:
 
     def whole(self, payload: Fields) -> Reported | None:
         usage = read_usage(section(payload, "usage"), self.provenance)
-        return None if usage is None else Reported(usage, service_tier=service_tier(payload))
+        tier = service_tier(payload) if "service_tier" in payload else ""
+        return None if usage is None else Reported(usage, None, None, tier)
 
     def stream(self) -> LastReport:
         return LastReport(self)

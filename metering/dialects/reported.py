@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import isfinite
 from re import compile as pattern
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from metering.usage import TokenUsage
 
@@ -15,8 +14,7 @@ _NOTHING: Fields = {}
 _TIER = pattern(r"[a-z][a-z0-9_-]{0,23}")
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
+class Reported(NamedTuple):
     """One answer's usage, and what its sender says of time and service tier."""
 
     usage: TokenUsage

@@ -65,7 +65,7 @@ class RunningTotals:
     def reported(self) -> Reported | None:
         prefill_us, decode_us = self._times
         if self._final is not None:
-            return replace(self._final, prefill_us=prefill_us, decode_us=decode_us)
+            return self._final._replace(prefill_us=prefill_us, decode_us=decode_us)
         if not self._by_choice:
             return None
         latest = list(self._by_choice.values())

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import mmap
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -37,6 +38,17 @@ MAX_BYTES = 1 << 30
 CLOSE_RESERVE_BYTES = 2048
 """Kept free for the end of each attempt under way, once there is no spare segment."""
 
+RECENT_ROWS = 4096
+
+
+class Recent(NamedTuple):
+    number: int
+    """How many rows there were with it."""
+    position: Position
+    """Behind its record."""
+    row: Row
+
+
 WhenFull = Literal["refuse", "unmetered"]
 
 
@@ -55,7 +67,7 @@ class Journal:
         *,
         segment_bytes: int = SEGMENT_BYTES,
         max_bytes: int = MAX_BYTES,
-        sync_interval_s: float = 0.01,
+        sync_interval_s: float = 0.05,
         when_full: WhenFull = "refuse",
         on_state: StateCallback = log_state,
         allocate: Allocator = preallocate,
@@ -70,6 +82,9 @@ class Journal:
         """Rows appended so far. Any thread may read it."""
         self.unmetered = 0
         """Rows that found no room, under the policy 'unmetered'. They are gone."""
+        self.recent: deque[Recent] = deque(maxlen=RECENT_ROWS)
+        """The last rows as they were given, so that the shipper need not read and parse what was written a
+        moment ago. What it has not taken when they are pushed out, it reads from the segments."""
         self._refuse = when_full == "refuse"
         self._longest = segment_bytes // 4
         self._opens: dict[str, bytes] = {}
@@ -119,16 +134,18 @@ class Journal:
         opened = self._opens.pop(event_id, None) is not None
         record = encode(CLOSE, event_id, row)
         if len(record) > self._longest:
-            record = self._set_aside(event_id, row)
-        self._keep(record, certain=opened)
+            self._keep(self._set_aside(event_id, row), None, certain=opened)
+        else:
+            self._keep(record, row, certain=opened)
 
     def hit(self, row: Row) -> None:
         """A row that nothing was opened for: a cache hit, a correction. Its id comes first. Never raises."""
         event_id = str(row[0])
         record = encode(HIT, event_id, row)
         if len(record) > self._longest:
-            record = self._set_aside(event_id, row)
-        self._keep(record, certain=False)
+            self._keep(self._set_aside(event_id, row), None, certain=False)
+        else:
+            self._keep(record, row, certain=False)
 
     @property
     def full(self) -> bool:
@@ -224,11 +241,13 @@ class Journal:
             self._keep_held()
         return True
 
-    def _keep(self, record: bytes, *, certain: bool) -> None:
-        """Append a row. `certain` rows have room kept for them."""
+    def _keep(self, record: bytes, row: Row | None, *, certain: bool) -> None:
+        """Append a row's record. `certain` rows have room kept for them; None was set aside."""
         room = certain or self._keeper.spare is not None or self._room_for_more(len(record))
         if room and self._put(record):
             self.rows += 1
+            if row is not None:
+                self.recent.append(Recent(self.rows, Position(self._number, self._offset), row))
         elif self._refuse:
             self._held.append(record)
         else:

@@ -19,11 +19,8 @@ class JournalMeter:
     def __init__(self, journal: Journal, shipper: Shipper) -> None:
         self.journal = journal
         self.shipper = shipper
-
-    @property
-    def process(self) -> str:
+        self.process = journal.process
         """Names this process in every row."""
-        return self.journal.process
 
     def start(self) -> None:
         self.journal.start()

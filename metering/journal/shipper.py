@@ -44,7 +44,7 @@ class Shipper:
         sink: RowSink,
         journal: Journal,
         *,
-        interval_s: float = 0.05,
+        interval_s: float = 0.2,
         on_state: StateCallback = log_state,
         on_rejected: RejectedCallback = log_rejected,
     ) -> None:

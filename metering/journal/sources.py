@@ -67,8 +67,30 @@ class OwnSource(Source):
     def rows(self) -> list[Row]:
         if self._batch is None:
             self._appended = self._journal.rows
-            self._batch = self._tail.read(BATCH_ROWS)
+            self._batch = self._from_memory() or self._tail.read(BATCH_ROWS)
         return self._batch.rows
+
+    def _from_memory(self) -> Batch | None:
+        """The next rows, if they are still there as they were given; None if the segments must be read."""
+        recent, number = self._journal.recent, self.shipped
+        taken: list[Row] = []
+        position = self._tail.position
+        while len(taken) < BATCH_ROWS:
+            try:
+                found = recent[0]
+                if found.number <= number:
+                    recent.popleft()
+                    continue
+                if found.number != number + 1 or recent.popleft() is not found:
+                    break
+            except IndexError:
+                break
+            number, position = found.number, found.position
+            taken.append(found.row)
+        if not taken:
+            return None
+        self._tail.position = position
+        return Batch(taken, len(taken), position, number >= self._appended)
 
     def taken(self) -> None:
         batch, self._batch = self._batch, None

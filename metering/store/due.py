@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-ROWS = 5_000
+ROWS = 20_000
 INTERVAL_S = 10.0
 
 

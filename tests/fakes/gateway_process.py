@@ -40,6 +40,7 @@ class GatewayProcess:
         core: int | None = None,
         ready_within_s: float = 120.0,
         environment: Mapping[str, str] | None = None,
+        module: str = "gateway.cli",
     ) -> None:
         self.port = free_port()
         self.log = folder / "gateway.log"
@@ -48,6 +49,7 @@ class GatewayProcess:
         self._core = core
         self._ready_within_s = ready_within_s
         self._environment = environment or {}
+        self._module = module
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,7 +63,7 @@ class GatewayProcess:
 
     def __enter__(self) -> GatewayProcess:
         self._path.write_bytes(orjson.dumps(dict(self._config)))  # JSON is YAML
-        command = [sys.executable, "-m", "gateway.cli", "serve", str(self._path), "--port", str(self.port)]
+        command = [sys.executable, "-m", self._module, "serve", str(self._path), "--port", str(self.port)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,
@@ -96,6 +98,12 @@ class GatewayProcess:
             self._process.kill()
             self._process.wait()
             raise
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is drained, flushed or tidied up."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
 
     def _wait_until_ready(self) -> None:
         assert self._process is not None

@@ -9,6 +9,7 @@ from typing import cast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.outbox import Outbox
 from gateway.transport.base import Timeouts
 from gateway.transport.connection import JOIN_BYTES, Connection
 
@@ -43,6 +44,7 @@ class Wire:
 class Keeper:
     def __init__(self) -> None:
         self.released = 0
+        self.outbox = Outbox(asyncio.get_running_loop())
 
     def opened(self, connection: Connection) -> None: ...
 

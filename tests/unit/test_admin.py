@@ -18,7 +18,7 @@ from gateway.clock import ManualClock
 from gateway.config import GatewaySettings
 from gateway.config_file import parse
 from gateway.keydirectory import KeyDirectory
-from gateway.keystore import KeyStore
+from gateway.keystore_sqlite import SqliteKeyStore
 from gateway.keywatch import KeyWatcher
 from gateway.tenants import make_key
 from metering.days import day_start_us
@@ -81,7 +81,7 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         clock = ManualClock()
-        self.store = KeyStore(folder / "weir.db")
+        self.store = SqliteKeyStore(folder / "weir.db")
         self.watcher = KeyWatcher(self.store, settings(), clock)
         self.watcher.refresh()
         self.audited: list[AuditRecord] = []
@@ -318,7 +318,7 @@ def test_without_an_admin_key_keys_with_the_role_work_and_others_are_told(house:
 def test_a_key_store_never_read_is_503(house: House, tmp_path: Path) -> None:
     broken = tmp_path / "broken.db"
     broken.write_bytes(b"no database" * 1000)
-    store = KeyStore(broken)
+    store = SqliteKeyStore(broken)
     watcher = KeyWatcher(store, settings(), ManualClock())
     watcher.refresh()
     client = house.client("weir-sk-perhaps", identify=watcher.identify)

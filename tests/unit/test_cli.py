@@ -14,7 +14,7 @@ from gateway.cli import COMMANDS, main
 from gateway.clock import ManualClock
 from gateway.config_file import load
 from gateway.errors import Unauthorized
-from gateway.keystore import KeyStore
+from gateway.keystore import open_key_store
 from gateway.keywatch import KeyWatcher
 from gateway.tenants import hash_key
 from gateway.version import __version__
@@ -28,10 +28,20 @@ HASH = "sha256:" + "1" * 64
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    path = tmp_path / "weir.yaml"
+    return written(tmp_path, f"sqlite:///{tmp_path}/weir.db")
+
+
+@pytest.fixture
+def either_config(tmp_path: Path, ledger_url: str) -> Path:
+    """Once per database."""
+    return written(tmp_path, ledger_url)
+
+
+def written(folder: Path, ledger_url: str) -> Path:
+    path = folder / "weir.yaml"
     path.write_text(
         f"""\
-ledger: sqlite:///{tmp_path}/weir.db
+ledger: {ledger_url}
 backends:
   up: {{kind: openai, url: 'https://up.example/v1', api_key: '${{NOT_IN_THIS_SHELL}}', models: {{m: m}}}}
 models: {{auto: {{tiers: [m]}}}}
@@ -157,15 +167,15 @@ def test_check_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_keys_made_by_the_command_open_a_gateway_and_revoked_ones_do_not(
-    capsys: pytest.CaptureFixture[str], config: Path, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], either_config: Path
 ) -> None:
-    at = ("--config", str(config))
+    at = ("--config", str(either_config))
     out(capsys, "tenants", "create", "globex", "--cost-center", "CC-2", *at)
     plain = out(
         capsys, "keys", "create", "globex", "api", "--project", "p", "--models", "auto,m", *at
     ).strip()
-    settings = load(config, {"NOT_IN_THIS_SHELL": "k"}).settings
-    watcher = KeyWatcher(KeyStore(tmp_path / "weir.db"), settings, ManualClock())
+    settings = load(either_config, {"NOT_IN_THIS_SHELL": "k"}).settings
+    watcher = KeyWatcher(open_key_store(settings.ledger), settings, ManualClock())
     watcher.refresh()
     caller = watcher.identify(None, plain.encode())
     assert (caller.tenant, caller.cost_center, caller.project, caller.models) == (
@@ -187,10 +197,11 @@ def test_keys_made_by_the_command_open_a_gateway_and_revoked_ones_do_not(
     assert "globex  api" in out(capsys, "keys", "list", "--tenant", "globex", *at)
     out(capsys, "tenants", "revoke", "globex", *at)
     assert "globex  CC-2" in out(capsys, "tenants", "list", *at)
+    watcher.stop()
 
 
-def test_expiry_can_be_set_later(capsys: pytest.CaptureFixture[str], config: Path) -> None:
-    at = ("--config", str(config))
+def test_expiry_can_be_set_later(capsys: pytest.CaptureFixture[str], either_config: Path) -> None:
+    at = ("--config", str(either_config))
     out(capsys, "keys", "create", "acme", "batch", "--expires", "2030-01-01", *at)
     assert "until 2031-06-01T12:00:00Z" in out(
         capsys, "keys", "expire", "acme", "batch", "2031-06-01T12:00", *at
@@ -199,8 +210,8 @@ def test_expiry_can_be_set_later(capsys: pytest.CaptureFixture[str], config: Pat
     assert keys[0]["expires_us"] == 1_938_081_600_000_000
 
 
-def test_refusals_name_the_reason_on_stderr(capsys: pytest.CaptureFixture[str], config: Path) -> None:
-    at = ("--config", str(config))
+def test_refusals_name_the_reason_on_stderr(capsys: pytest.CaptureFixture[str], either_config: Path) -> None:
+    at = ("--config", str(either_config))
     for arguments, words in (
         (("keys", "create", "acme", "web", *at), "stands in the configuration file"),
         (("keys", "create", "nobody", "web", *at), "there is no tenant nobody"),

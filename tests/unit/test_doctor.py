@@ -16,8 +16,11 @@ from gateway import doctor
 from gateway.cli import main
 from gateway.clock import ManualClock
 from gateway.config import BackendSettings
-from gateway.keystore import KeyStore
+from gateway.keystore import open_key_store
+from metering.ledger_url import open_ledger
 from metering.sqlite_ledger import SqliteLedger
+from metering.store.migrate import HEAD
+from tests.by_hand import change_by_hand
 
 
 class Upstream(BaseHTTPRequestHandler):
@@ -88,16 +91,30 @@ def test_a_ledger_is_told_from_other_files(tmp_path: Path) -> None:
     other = tmp_path / "other.db"
     other.write_bytes(b"no database" * 1000)
     assert not doctor.check_ledger(other).ok
-    assert not doctor.check_key_store(other).ok
+    assert not doctor.check_key_store(f"sqlite:///{other}").ok
 
 
-def test_the_key_store_is_counted(tmp_path: Path) -> None:
-    path = tmp_path / "weir.db"
-    assert doctor.check_key_store(path).detail == "empty: it comes with the ledger"
-    SqliteLedger(path).close()
-    assert "first start" in doctor.check_key_store(path).detail
-    KeyStore(path).create_schema()
-    assert doctor.check_key_store(path).detail == "0 tenants, 0 keys"
+def test_the_key_store_is_counted(ledger_url: str) -> None:
+    assert "first start" in doctor.check_key_store(ledger_url).detail
+    open_ledger(ledger_url).close()
+    assert "first start" in doctor.check_key_store(ledger_url).detail
+    open_key_store(ledger_url).create_schema()
+    assert doctor.check_key_store(ledger_url).detail == "0 tenants, 0 keys"
+
+
+def test_a_ledger_on_a_server_is_asked_what_it_is(postgres_url: str) -> None:
+    new = doctor.check_ledger_at(postgres_url)
+    assert new.ok
+    assert new.detail.endswith("its tables come with the first start")
+    open_ledger(postgres_url).close()
+    made = doctor.check_ledger_at(postgres_url)
+    assert made.ok
+    assert made.detail.endswith(f"revision {HEAD}")
+    change_by_hand(postgres_url, "UPDATE alembic_version SET version_num = 'v9999'")
+    assert not doctor.check_ledger_at(postgres_url).ok
+    away = doctor.check_ledger_at("postgresql://u:hunter2@127.0.0.1:1/weir")
+    assert not away.ok
+    assert "hunter2" not in away.detail
 
 
 def dated(clock: ManualClock, behind_s: float) -> str:

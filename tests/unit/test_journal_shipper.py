@@ -44,7 +44,7 @@ def test_rows_are_shipped_in_order_and_in_batches(tmp_path: Path) -> None:
     shipper = Shipper(sink, journal)
     ids = hits(journal, BATCH_ROWS + 10)
     assert shipper.backlog == len(ids)
-    assert (shipper.ship_batch(), shipper.ship_batch()) == (0.0, 0.05)
+    assert (shipper.ship_batch(), shipper.ship_batch()) == (0.0, 0.2)
     assert sink.batches == [BATCH_ROWS, 10]
     assert list(sink.kept.values()) == [row_of(event_id) for event_id in ids]
     assert shipper.backlog == 0
@@ -75,7 +75,7 @@ def test_back_off_doubles_up_to_its_limit_and_starts_again(tmp_path: Path) -> No
     journal = make_journal(tmp_path)
     shipper = Shipper(Sink(*[AWAY] * 8, None, AWAY), journal, on_state=States())
     hits(journal, 1)
-    assert [shipper.ship_batch() for _ in range(9)] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 0.05]
+    assert [shipper.ship_batch() for _ in range(9)] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 0.2]
     hits(journal, 1, 1)
     assert shipper.ship_batch() == 0.1
     ship_all(shipper)

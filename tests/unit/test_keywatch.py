@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,12 @@ from gateway.clock import ManualClock, SystemClock
 from gateway.config import GatewaySettings
 from gateway.errors import Unauthorized, Unavailable
 from gateway.keydirectory import KeyDirectory
-from gateway.keystore import BadName, KeyRow, KeyStore, NameTaken, NoSuchName, TenantRow
+from gateway.keystore import BadName, KeyRow, KeyStore, NameTaken, NoSuchName, TenantRow, open_key_store
+from gateway.keystore_sqlite import SqliteKeyStore
 from gateway.keywatch import KeyStatus, KeyWatcher
 from gateway.tenants import make_key
+from metering.ledger_url import is_postgresql, sqlite_path
+from tests.by_hand import change_by_hand
 
 FILE_KEY, FILE_HASH = make_key()
 
@@ -31,8 +34,21 @@ def settings(tenants: dict[str, object] | None = None) -> GatewaySettings:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> KeyStore:
-    return KeyStore(tmp_path / "weir.db", busy_timeout_s=0.05)
+def store(ledger_url: str) -> Iterator[KeyStore]:
+    """Once per database."""
+    store = open_key_store(ledger_url)
+    yield store
+    store.close()
+
+
+def take_away(ledger_url: str) -> Callable[[], object]:
+    """The store cannot be read until what is returned is called."""
+    if is_postgresql(ledger_url):
+        change_by_hand(ledger_url, "ALTER TABLE weir_keys_version RENAME TO away")
+        return lambda: change_by_hand(ledger_url, "ALTER TABLE away RENAME TO weir_keys_version")
+    path = sqlite_path(ledger_url)
+    hidden = path.rename(path.with_suffix(".away"))
+    return lambda: hidden.rename(path)
 
 
 @pytest.fixture
@@ -120,27 +136,40 @@ def test_a_key_whose_tenant_left_the_file_is_refused(store: KeyStore, directory:
         watching.identify(bearer(plain), None)
 
 
-def test_a_broken_store_leaves_the_last_registry_in_force(store: KeyStore, directory: KeyDirectory) -> None:
+def test_a_broken_store_leaves_the_last_registry_in_force(
+    store: KeyStore, directory: KeyDirectory, ledger_url: str
+) -> None:
     plain, _ = directory.create_key("acme", "batch")
     heard: list[KeyStatus] = []
     watching = watcher(store, heard)
     watching.refresh()
-    hidden = store.path.rename(store.path.with_suffix(".away"))
+    bring_back = take_away(ledger_url)
     watching.refresh()
     watching.refresh()
     assert watching.identify(bearer(plain), None).key == "batch"
     assert [status.readable for status in heard] == [False]
     watching.use(settings())
     assert watching.identify(bearer(plain), None).key == "batch"
-    hidden.rename(store.path)
+    bring_back()
     watching.refresh()
     assert [status.readable for status in heard] == [False, True]
     assert watching.status.problem == ""
 
 
-def test_a_store_that_never_could_be_read_means_503_never_401(store: KeyStore) -> None:
-    store.path.write_bytes(b"this is no database" * 1000)
-    watching = watcher(store)
+def damaged_file(folder: Path) -> str:
+    (folder / "damaged.db").write_bytes(b"this is no database" * 1000)
+    return f"sqlite:///{folder}/damaged.db"
+
+
+def no_server(folder: Path) -> str:
+    return "postgresql://u:p@127.0.0.1:1/weir"
+
+
+@pytest.mark.parametrize("broken", [damaged_file, no_server])
+def test_a_store_that_never_could_be_read_means_503_never_401(
+    broken: Callable[[Path], str], tmp_path: Path
+) -> None:
+    watching = watcher(open_key_store(broken(tmp_path)))
     watching.refresh()
     assert watching.identify(bearer(FILE_KEY), None).key == "web"
     with pytest.raises(Unavailable):
@@ -192,11 +221,31 @@ def test_the_directory_lists_both_without_secrets(directory: KeyDirectory) -> No
     assert FILE_HASH not in repr(keys)
 
 
-def test_a_file_not_yet_made_lists_what_the_configuration_says(
-    directory: KeyDirectory, store: KeyStore
-) -> None:
+def test_a_store_not_yet_made_lists_what_the_configuration_says(directory: KeyDirectory) -> None:
     assert [tenant.name for tenant in directory.tenants()] == ["acme"]
+
+
+def test_listing_makes_no_file(tmp_path: Path) -> None:
+    store = SqliteKeyStore(tmp_path / "none.db")
+    KeyDirectory(store, settings, ManualClock(), missing_is_empty=True).keys()
     assert not store.path.exists()
+
+
+def test_another_cause_of_the_same_trouble_is_no_news(tmp_path: Path) -> None:
+    store = SqliteKeyStore(tmp_path / "weir.db")
+    heard: list[KeyStatus] = []
+    watching = watcher(store, heard)
+    watching.refresh()
+    away = store.path.rename(tmp_path / "away")
+    watching.refresh()
+    first = watching.status.problem
+    store.path.write_bytes(b"this is no database" * 1000)
+    watching.refresh()
+    assert watching.status.problem != first
+    assert len(heard) == 1
+    away.rename(store.path)
+    watching.refresh()
+    assert [status.readable for status in heard] == [False, True]
 
 
 def test_what_the_directory_refuses(directory: KeyDirectory) -> None:
@@ -216,13 +265,13 @@ def test_what_the_directory_refuses(directory: KeyDirectory) -> None:
         directory.create_key("acme", "x", models=("gpt",))
 
 
-def test_a_change_made_with_another_tool_is_seen(store: KeyStore, directory: KeyDirectory) -> None:
+def test_a_change_made_with_another_tool_is_seen(
+    store: KeyStore, directory: KeyDirectory, ledger_url: str
+) -> None:
     plain, _ = directory.create_key("acme", "batch")
     watching = watcher(store)
     watching.refresh()
-    with sqlite3.connect(store.path) as db:
-        db.execute("UPDATE weir_keys SET expires_us = 1")
-    db.close()
+    change_by_hand(ledger_url, "UPDATE weir_keys SET expires_us = 1")
     watching.refresh()
     with pytest.raises(Unauthorized, match="expired"):
         watching.identify(bearer(plain), None)

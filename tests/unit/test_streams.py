@@ -287,3 +287,13 @@ def test_pieces_join_whichever_way_they_are_grouped(pieces: list[str], cut: int)
 
     values: list[object] = [{"a": piece, "l": [{"index": 0, "t": piece}]} for piece in pieces]
     assert merged(fold(values[:cut]), fold(values[cut:])) == fold(values)
+
+
+@pytest.mark.parametrize("ends", [b"\n\n", b"\r\n\r\n"])
+def test_what_came_before_a_broken_event_is_passed_on_first(ends: bytes) -> None:
+    stream = relay()
+    good = b'data: {"id":"x","choices":[{"index":0,"delta":{"content":"one"}}]}' + ends
+    assert stream.feed(good + b"data: {nonsense" + ends) == good
+    with pytest.raises(MalformedStream, match="not JSON"):
+        stream.check()
+    assert stream.fold.text == "one"
