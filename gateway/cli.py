@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "keys": "make, list, expire and revoke API keys",
     "tenants": "make, list, expire and revoke tenants",
     "report": "what was used and what it cost",
+    "gpu": "whose the GPU time of closed windows was",
 }
 
 
