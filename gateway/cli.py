@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "report": "what was used and what it cost",
     "reprice": "price an open period again, and correct what changes",
     "journal": "what lies in the journal between the gateway and its ledger",
+    "gpu": "whose the GPU time of closed windows was",
 }
 
 

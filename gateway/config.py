@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from gateway.config_gpu import GpuSettings, GpuWindowSettings
 from gateway.config_types import Bytes, HttpUrl, Name, Seconds, SecondsOrZero, Settings, Share, Usd
 from metering.gpu_rates import GpuRate, GpuRates
 from metering.ledger_url import is_postgresql, sqlite_path
@@ -77,25 +78,6 @@ class RetrySettings(Settings):
 class BreakerSettings(Settings):
     failures: int = Field(5, ge=1, description="Consecutive failures that open the circuit of one URL.")
     open_for: Seconds = Field(10.0, description="Time until a half-open circuit lets one probe through.")
-
-
-class GpuSettings(Settings):
-    """The GPUs behind a backend, paid by the hour from when it is up to when it goes down."""
-
-    count: int = Field(1, ge=1, description="GPUs.")
-    usd_per_hour: Usd = Field(description="USD per GPU and hour.")
-    device: str = Field("", description="What they are, for reports.")
-    site: str = Field("", description="Where they stand, for reports.")
-    idle: Literal["separate", "shared_by_use", "shared_evenly", "owner"] = Field(
-        "separate", description="Who pays for idle time: nobody (its own line), who used it, or one tenant."
-    )
-    owner: Name | None = Field(None, description="The tenant that pays for idle time under `idle: owner`.")
-
-    @model_validator(mode="after")
-    def _owner_named(self) -> GpuSettings:
-        if (self.idle == "owner") != (self.owner is not None):
-            raise ValueError("idle: owner and owner: TENANT go together")
-        return self
 
 
 class JournalSettings(Settings):
@@ -336,6 +318,7 @@ class GatewaySettings(Settings):
     tenants: Mapping[Name, TenantSettings] = Field(default_factory=dict)
     rates: tuple[RateSettings, ...] = ()
     gpu_rates: tuple[GpuRateSettings, ...] = ()
+    gpu: GpuWindowSettings = Field(default_factory=GpuWindowSettings)
     markup: MarkupSettings = Field(default_factory=MarkupSettings)
     discount: DiscountSettings = Field(default_factory=DiscountSettings)
     unknown_price: Literal["refuse", "ceiling", "flag"] = Field(

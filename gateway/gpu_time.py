@@ -13,9 +13,9 @@ from metering.days import utc_day
 from metering.event import Event
 from metering.gpu.capacity import GpuPrice
 from metering.gpu.provisional import Presence, Provisional, provisional, work_ns
-from metering.gpu.work import DEFAULT_WEIGHTS, Attempt, Weights
+from metering.gpu.samples import attempt_of
+from metering.gpu.work import DEFAULT_WEIGHTS, Weights
 from metering.gpu_rates import GpuRate
-from metering.outcome import Outcome
 
 
 class GpuMeter:
@@ -81,29 +81,3 @@ def gpu_price(settings: GatewaySettings, backend: str, day: date) -> GpuPrice | 
         return None
     rate = settings.gpu_price_book.find(backend, day) or GpuRate(backend, gpus.usd_per_hour)
     return GpuPrice(rate.usd_per_hour, gpus.count, rate.version)
-
-
-def attempt_of(event: Event) -> Attempt:
-    """A ledger row as the attribution takes it. Nothing done is 0 tokens; unknown stays None."""
-    usage = event.usage
-    nothing = usage is None and event.outcome in (Outcome.UPSTREAM_REFUSED, Outcome.UPSTREAM_FAILED)
-    first_us = event.first_token_us
-    return Attempt(
-        event_id=event.id,
-        backend=event.backend,
-        tenant=event.tenant,
-        cost_center=event.cost_center,
-        project=event.project,
-        key=event.key,
-        model=event.served_model,
-        process=event.process,
-        dispatch_ns=event.started_us * 1000,
-        first_token_ns=None if first_us is None else (event.started_us + first_us) * 1000,
-        last_token_ns=event.finished_us * 1000,
-        prefill_tokens=0 if nothing else None if usage is None else usage.input_uncached + usage.cache_write,
-        decode_tokens=0 if nothing else None if usage is None else usage.output,
-        context_tokens=0 if usage is None else usage.input_total,
-        prefill_us=event.prefill_us,
-        decode_us=event.decode_us,
-        aborted=event.outcome in (Outcome.CLIENT_GONE, Outcome.INTERRUPTED),
-    )

@@ -19,6 +19,7 @@ from gateway.config import LOOPBACK_HOSTS, GatewaySettings
 from gateway.config_file import ConfigError, LoadedConfig, load
 from gateway.counting import TokenCounter
 from gateway.errors import Unauthorized, Unavailable
+from gateway.gpu_keeper import GpuKeeper
 from gateway.gpu_time import GpuMeters
 from gateway.keydirectory import tenants_in_store
 from gateway.keystore import open_key_store
@@ -41,6 +42,7 @@ from metering.journal.meter import JournalMeter
 from metering.ledger import Books, Row
 from metering.ledger_url import open_ledger, open_reader
 from metering.reports import ReportQuery, UsageReport, usage_report
+from metering.store.gpu_read import GpuView
 from router.plain import PlainRouter
 
 WATCH_FILE_EVERY_S = 1.0
@@ -107,6 +109,16 @@ class Runtime:
             may_scrape=self.may_scrape,
         )
         self.services.metrics.watch(self)
+        self.gpu_keeper = GpuKeeper(
+            self.ledger,
+            GpuView(open_reader(settings.ledger)),
+            self.fleet,
+            self.gpus,
+            lambda: self.loaded.settings,
+            self.clock,
+            self.journal.process,
+            self._gpu_windows_changed,
+        )
 
     # ------------------------------------------------------------------ life
 
@@ -119,6 +131,7 @@ class Runtime:
         await asyncio.to_thread(self._take_over)
         self.meter.start()
         await self.fleet.start()
+        self.gpu_keeper.start()
         self._watching = [
             self._loop.create_task(self._watch_file()),
             self._loop.create_task(self._take_over_now_and_then()),
@@ -132,6 +145,7 @@ class Runtime:
             watching.cancel()
         await self.services.background.finish()
         self.services.afterwards.finish()
+        await self.gpu_keeper.stop()
         await self.fleet.stop()
         await self.transport.aclose()
         self.usage.close()
@@ -248,6 +262,9 @@ class Runtime:
         yield "weir_journal_ok", "Whether the journal takes new work", {}, float(self.journal.problem == "")
         yield "weir_ledger_up", "Whether the last write to the ledger went through", {}, float(self.meter.ok)
         yield "weir_keys", "API keys known", {}, len(self.keys.registry)
+        for backend, until_us in self.gpu_keeper.closed_until_us.items():
+            lag_s = self.clock.wall_ns() / 1e9 - until_us / 1e6
+            yield "weir_gpu_window_lag_seconds", "Since the last closed window", {"backend": backend}, lag_s
         for target in self.fleet.targets():
             labels = {"backend": target.backend, "url": target.label}
             yield "weir_backend_up", "In rotation: healthy and circuit not open", labels, float(target.up)
@@ -277,6 +294,9 @@ class Runtime:
 
     def _ledger_changed(self, ok: bool, detail: str) -> None:
         self.news("ledger", ok=ok, detail=detail, backlog=self.meter.backlog)
+
+    def _gpu_windows_changed(self, ok: bool, detail: str) -> None:
+        self.news("gpu_windows", ok=ok, detail=detail)
 
     def _journal_changed(self, ok: bool, detail: str) -> None:
         self.news("journal", ok=ok, detail=detail, unmetered=self.journal.unmetered)

@@ -10,8 +10,10 @@ from metering.event import Event
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect
 
+    from metering.gpu.work import Weights
     from metering.store.shares import GpuShare, GpuWindow
     from metering.store.sql import Query
+    from metering.store.up_times import ClockSetting, UpTime
 
 Parameter = str | int
 Statement = tuple[str, Sequence[Parameter]]
@@ -61,6 +63,20 @@ class Books(Ledger, Protocol):
 
     def write_window(self, window: GpuWindow, shares: Sequence[GpuShare]) -> None:
         """Close a GPU window, or replace all that was said of it before."""
+        ...
+
+    def write_up_times(self, rows: Sequence[UpTime]) -> None:
+        """What a process saw of its backends; a stretch that is there already is brought up to date."""
+        ...
+
+    def write_clock(self, row: ClockSetting) -> None: ...
+
+    def write_weights(self, backend: str, from_us: int, weights: Weights) -> None:
+        """Of a backend's windows from then on, unless there are some."""
+        ...
+
+    def server_clock_us(self) -> int | None:
+        """What the ledger's server says the time is, UTC; None where it has no clock of its own."""
         ...
 
     def drop_before(self, until_us: int) -> int:

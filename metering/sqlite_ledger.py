@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock
 
 from metering.event import Event
+from metering.gpu.work import Weights
 from metering.ledger import EventRejected, LedgerError, LedgerUnavailable, Row
 from metering.rows import COLUMNS, to_row, whole
 from metering.schema import migrate
@@ -23,6 +24,7 @@ from metering.store.retention import check_retained, delete_older, first_whole_u
 from metering.store.rollup import rebuild, roll_up
 from metering.store.shares import GpuShare, GpuWindow, replace_window
 from metering.store.sqlite_session import SqliteSession
+from metering.store.up_times import ClockSetting, UpTime, write_clock, write_up_times, write_weights
 
 _CHUNK_SIZES = (1, 8, 32, 64, 128)
 """Rows per statement. One statement inserts many rows because SQLite gives up Python's lock around each:
@@ -88,6 +90,25 @@ class SqliteLedger:
         """See Books.write_window."""
         with self._lock, self._errors(), _transaction(self._connection):
             replace_window(self.session, window, shares)
+
+    def write_up_times(self, rows: Sequence[UpTime]) -> None:
+        """See Books.write_up_times."""
+        with self._lock, self._errors(), _transaction(self._connection):
+            write_up_times(self.session, rows)
+
+    def write_clock(self, row: ClockSetting) -> None:
+        """See Books.write_clock."""
+        with self._lock, self._errors():
+            write_clock(self.session, row)
+
+    def write_weights(self, backend: str, from_us: int, weights: Weights) -> None:
+        """See Books.write_weights."""
+        with self._lock, self._errors():
+            write_weights(self.session, backend, from_us, weights)
+
+    def server_clock_us(self) -> int | None:
+        """See Books.server_clock_us: a file has no clock."""
+        return None
 
     def _roll_up(self) -> None:
         more = True

@@ -29,6 +29,8 @@ def _number(value: int) -> Expression:
 
 _CORRECTION = _E.kind == _text("correction")
 _HIT = _E.outcome == _text("cached")
+_BY_GPU_TIME = or_(_E.gpu_ns.is_not(None), _E.price_version.like(_text("gpu:%")))
+"""A correction of what GPU time paid for repeats no GPU time, but is of its kind."""
 _NONE = null()
 _NO_AMOUNT: Expression = cast(_NONE, BigInteger)
 
@@ -78,7 +80,7 @@ EVENT_HOUR = hour_of(_E.started_us)
 EVENT_DIMENSIONS: Mapping[str, Expression] = {
     **{name: _E[name] for name in DIMENSION_COLUMNS if name in _E},
     "provenance": func.coalesce(_E.provenance, _text("")),
-    "category": case((_HIT, _text("cache")), (_E.gpu_ns.is_not(None), _text("gpu")), else_=_text("vendor")),
+    "category": case((_HIT, _text("cache")), (_BY_GPU_TIME, _text("gpu")), else_=_text("vendor")),
     "line": _text(""),
 }
 EVENT_MEASURES: Mapping[str, Expression] = {

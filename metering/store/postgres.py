@@ -19,6 +19,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import StaticPool
 
 from metering.event import Event
+from metering.gpu.work import Weights
 from metering.ledger import EventRejected, LedgerError, LedgerUnavailable, Row
 from metering.ledger_url import without_password
 from metering.rows import COLUMNS, to_row, whole
@@ -31,6 +32,7 @@ from metering.store.retention import first_whole_us, retained_from_us
 from metering.store.rollup import rebuild, roll_up
 from metering.store.shares import GpuShare, GpuWindow, replace_window
 from metering.store.tables import INTEGER_COLUMNS, may_be_null
+from metering.store.up_times import ClockSetting, UpTime, write_clock, write_up_times, write_weights
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ _MAKE_INCOMING = f"""
 CREATE TEMPORARY TABLE weir_incoming ON COMMIT DELETE ROWS AS SELECT {_COLUMNS} FROM events WITH NO DATA
 """.encode()
 _COPY = b"COPY weir_incoming FROM STDIN"
+_SERVER_CLOCK = b"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _INSERT = f"""
 WITH batch AS (INSERT INTO rollup_pending DEFAULT VALUES RETURNING seq),
 new AS (
@@ -126,6 +129,27 @@ class PostgresLedger:
         with self._lock, self._errors(), self._transaction() as connection:
             connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (ROLLUP_LOCK,))
             replace_window(PostgresSession(connection), window, shares)
+
+    def write_up_times(self, rows: Sequence[UpTime]) -> None:
+        """See Books.write_up_times."""
+        with self._lock, self._errors(), self._transaction() as connection:
+            write_up_times(PostgresSession(connection), rows)
+
+    def write_clock(self, row: ClockSetting) -> None:
+        """See Books.write_clock."""
+        with self._lock, self._errors(), self._transaction() as connection:
+            write_clock(PostgresSession(connection), row)
+
+    def write_weights(self, backend: str, from_us: int, weights: Weights) -> None:
+        """See Books.write_weights."""
+        with self._lock, self._errors(), self._transaction() as connection:
+            write_weights(PostgresSession(connection), backend, from_us, weights)
+
+    def server_clock_us(self) -> int | None:
+        """See Books.server_clock_us."""
+        with self._lock, self._errors(), self._transaction() as connection:
+            ((now_us,),) = connection.execute(_SERVER_CLOCK).fetchall()
+            return int(now_us or 0)
 
     def drop_before(self, until_us: int) -> int:
         """See Books.drop_before: months that end by then, as a whole."""

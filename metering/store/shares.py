@@ -23,11 +23,13 @@ class GpuWindow:
     capacity_ns: int
     capacity_nanos: int
     method: str
+    digest: str = ""
+    """Of its shares as they were found: the same for the same (`metering.gpu.row.digest_of`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class GpuShare:
-    """One line of a window. (line, event_id, tenant) is unique within it."""
+    """One line of a window. (line, event_id, tenant, cost centre) is unique within it."""
 
     line: str
     """request | aborted | warmup | idle | overhead"""
@@ -41,6 +43,8 @@ class GpuShare:
     gpu_ns: int
     nanos: int
     method: str
+    mark: str = ""
+    """clamped, outside, unknown; several with commas."""
 
 
 class SharesDoNotAddUp(ValueError):

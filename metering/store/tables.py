@@ -101,6 +101,7 @@ gpu_windows = Table(
     _integer("capacity_ns"),
     _integer("capacity_nanos"),
     _text("method"),
+    _text("digest"),
 )
 """One closed window of a backend's GPU time. Its shares add up to its capacity."""
 
@@ -112,15 +113,50 @@ gpu_shares = Table(
     _text("line", primary_key=True),
     _text("event_id", primary_key=True),
     _text("tenant", primary_key=True),
-    _text("cost_center"),
+    _text("cost_center", primary_key=True),
     _text("project"),
     _text("key"),
     _text("model"),
     _integer("gpu_ns"),
     _integer("nanos"),
     _text("method"),
+    _text("mark"),
 )
 """Whose a window's GPU time was: `line` is request, aborted, warmup, idle or overhead."""
+
+gpu_up = Table(
+    "gpu_up",
+    metadata,
+    _text("backend", primary_key=True),
+    _text("process", primary_key=True),
+    _integer("up_us", primary_key=True),
+    _integer("ready_us", nullable=True),
+    _integer("seen_us"),
+    _integer("down_us", nullable=True),
+)
+"""When a gateway process saw a backend up, on that process's clock."""
+
+gpu_clocks = Table(
+    "gpu_clocks",
+    metadata,
+    _text("process", primary_key=True),
+    _integer("from_us", primary_key=True),
+    _integer("ahead_us"),
+)
+"""From when on a process's clock was how far ahead of the ledger server's; no row: not at all."""
+
+gpu_weights = Table(
+    "gpu_weights",
+    metadata,
+    _text("backend", primary_key=True),
+    _integer("from_us", primary_key=True),
+    _integer("prefill_ns_per_token"),
+    _integer("decode_ns_per_token"),
+    _integer("prefill_ns_per_kilocontext"),
+    _integer("decode_ns_per_kilocontext"),
+    _text("method"),
+)
+"""What a token weighs on a backend in the windows from then on; fitted once, then never changed."""
 
 incoming_sums = Table(
     "weir_sums",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "v0004"
-down_revision = "v0002"
+down_revision = "v0003"
 
 
 def upgrade() -> None:
