@@ -87,7 +87,12 @@ def _protection(settings: GatewaySettings) -> Iterator[Finding]:
 
 def _ledger(url: str) -> Iterator[Finding]:
     if is_postgresql(url):
-        if not url.partition("://")[2].partition("/")[2]:
+        try:
+            database = urlsplit(url).path.strip("/")
+        except ValueError as error:
+            yield Finding(("ledger",), f"is no address: {error}")
+            return
+        if not database:
             yield Finding(("ledger",), "must name a database: postgresql://user:secret@host/database")
     elif not url.startswith("sqlite:///"):
         example = "sqlite:///weir.db (relative), sqlite:////var/lib/weir/weir.db (absolute)"

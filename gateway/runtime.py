@@ -69,6 +69,15 @@ class Runtime:
         self.keys = KeyWatcher(self.key_store, settings, self.clock, on_change=self._keys_changed)
         self.transport = Http1Transport()
         self.fleet = Fleet(settings.backends, self.transport, self.clock, on_change=self._backend_changed)
+        self._open_meter(settings)
+        self._file_stamp = _stamp(loaded.path)
+        self._watching: list[asyncio.Task[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.services = self._make_services(settings)
+        self.services.metrics.watch(self)
+
+    def _open_meter(self, settings: GatewaySettings) -> None:
+        """From the journal to the books."""
         self.journal = _journal(settings, self._journal_changed)
         shipper = Shipper(
             self.ledger, self.journal, on_state=self._ledger_changed, on_rejected=self._row_rejected
@@ -84,10 +93,19 @@ class Runtime:
             retention=lambda: self.loaded.settings.retention,
             news=self.news,
         )
-        self._file_stamp = _stamp(loaded.path)
-        self._watching: list[asyncio.Task[None]] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self.services = Services(
+        self.gpu_keeper = GpuKeeper(
+            self.ledger,
+            GpuView(open_reader(settings.ledger)),
+            self.fleet,
+            self.gpus,
+            lambda: self.loaded.settings,
+            self.clock,
+            self.journal.process,
+            self._gpu_windows_changed,
+        )
+
+    def _make_services(self, settings: GatewaySettings) -> Services:
+        return Services(
             clock=self.clock,
             live=Live(self._compile(settings, 1), self.clock.wall_ns() // 1_000_000_000),
             lifecycle=Lifecycle(),
@@ -107,17 +125,6 @@ class Runtime:
             afterwards=Afterwards(),
             not_ready=self.not_ready,
             may_scrape=self.may_scrape,
-        )
-        self.services.metrics.watch(self)
-        self.gpu_keeper = GpuKeeper(
-            self.ledger,
-            GpuView(open_reader(settings.ledger)),
-            self.fleet,
-            self.gpus,
-            lambda: self.loaded.settings,
-            self.clock,
-            self.journal.process,
-            self._gpu_windows_changed,
         )
 
     # ------------------------------------------------------------------ life

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from metering.ledger import Books, LedgerError, LedgerReader
 
@@ -39,11 +40,12 @@ def open_reader(url: str) -> LedgerReader:
 
 
 def without_password(url: str) -> str:
-    """The address without its user and password, for messages and pages."""
+    """The address as it may be shown: of PostgreSQL's host and database alone. Raises ValueError if it is no
+    address at all."""
     if not is_postgresql(url):
         return url
-    host, _, path = url.partition("://")[2].rpartition("@")[2].partition("/")
-    return f"postgresql://{host}/{path.partition('?')[0]}"
+    parts = urlsplit(url)
+    return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def is_postgresql(url: str) -> bool:
