@@ -1,0 +1,1 @@
+"""Whose GPU time it was, against what the same requests cost alone."""
