@@ -92,25 +92,30 @@ class GpuKeeper:
 
     async def _look_around(self) -> None:
         while True:
-            seen = sights(self._settings(), self._fleet)
-            with self._lock:
-                changed = self._watch.see(seen, self._now_us())
-            if changed:
-                self._hurry.set()
+            self.look()
             await asyncio.sleep(LOOK_EVERY_S)
+
+    def look(self) -> None:
+        """At the fleet, now."""
+        seen = sights(self._settings(), self._fleet)
+        with self._lock:
+            changed = self._watch.see(seen, self._now_us())
+        if changed:
+            self._hurry.set()
 
     # ------------------------------------------------------------------ thread
 
     def _run(self) -> None:
         while True:
             last = self._stopping
-            self._work()
+            self.work()
             if last:
                 return
             self._hurry.wait(self._pause_s())
             self._hurry.clear()
 
-    def _work(self) -> None:
+    def work(self) -> None:
+        """Tell the ledger what was seen, and close what is due."""
         try:
             self._write_up_times()
             self._closer.run(self._now_us() - self._ahead_us)

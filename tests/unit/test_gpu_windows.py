@@ -133,9 +133,9 @@ def test_a_late_row_closes_its_windows_again_however_late(place: Place) -> None:
 def test_what_was_late_makes_no_difference_in_the_end(
     ledger_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    rows = [attempt(n, 1.7 * n, 1.7 * n + 3 + n % 4, process=f"w{n % 2}") for n in range(12)]
+    rows = [attempt(n, 1.7 * n, 1.7 * n + 3 + n % 4, process=f"w{n % 2}") for n in range(8)]
     seen = []
-    for name, order in (("one", rows), ("two", rows[::-1]), ("three", rows[6:] + rows[:6])):
+    for name, order in (("one", rows), ("two", rows[::-1]), ("three", rows[4:] + rows[:4])):
         url = f"sqlite:///{tmp_path_factory.mktemp(name) / 'weir.db'}"
         books = open_ledger(url)
         place = Place(books, url)
@@ -143,7 +143,7 @@ def test_what_was_late_makes_no_difference_in_the_end(
         for position, row in enumerate(order):
             books.append([row])
             place.close(16 + 5 * position)
-        place.close(90)
+        place.close(60)
         place.assert_paid(rows)
         seen.append(everything(place))
         books.close()
