@@ -1,5 +1,5 @@
-"""GPU time of a real engine behind two gateways: nothing vanishes, everybody pays a final share, and closing a
-window again changes nothing. How right the shares are, benchmarks/gpu_shares measures: here, beside other
+"""GPU time of a real engine behind two gateways: nothing vanishes, everybody pays a final share, and closing
+a window again changes nothing. How right the shares are, benchmarks/gpu_shares measures: here, beside other
 work, one request alone costs half as much or twice as much from one moment to the next."""
 
 from __future__ import annotations
