@@ -95,7 +95,8 @@ def test_twenty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     # A kill may fall into the copying of one record, which nobody was told of yet: it is reported, and kept.
     assert all("torn tail" in damage.what and damage.kept_in is not None for damage in damages)
     assert len(damages) <= KILLS
-    assert [list(left) for left in describe(tmp_path / "journal")] == [["quarantine"]] * bool(damages)
+    # Nothing else is left; each child took over from the one before, so that it may have found the damage.
+    assert all(list(left) == ["quarantine"] for left in describe(tmp_path / "journal"))
     with closing(sqlite3.connect(tmp_path / "weir.db")) as connection:
         rows = connection.execute("SELECT request_id, outcome FROM events").fetchall()
     check_events([(int(request_id[4:]), Outcome(outcome)) for request_id, outcome in rows], opened, closed)
