@@ -103,7 +103,8 @@ _OPENAI = """\
 _STAND_IN = """\
     kind: llamacpp
     stand_in_for: gpt-5-mini
-    launch: {{weights: "{weights}", context_tokens: 8192, slots: 2}}
+    # One thread: two engines that both count on every core wait for each other more than they work.
+    launch: {{weights: "{weights}", context_tokens: 8192, slots: 2, threads: 1}}
     models:
       {model}: {{upstream: {model}, context_tokens: 8192}}
 """
