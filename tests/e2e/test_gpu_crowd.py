@@ -1,6 +1,5 @@
-"""GPU time of a real engine behind two gateways: nothing vanishes, everybody pays a final share, and closing
-a window again changes nothing. How right the shares are, benchmarks/gpu_shares measures: here, beside other
-work, one request alone costs half as much or twice as much from one moment to the next."""
+"""GPU time of a real engine behind two gateways: nothing vanishes, everybody pays a final share, closing
+a window again changes nothing, and whose it was is about right."""
 
 from __future__ import annotations
 
@@ -34,6 +33,8 @@ WINDOW_S = 1
 PER_TENANT = 3
 OVER_S = 6.0
 WARM_UP = 9
+ROUGHLY = 0.5
+"""On a machine that does other things meanwhile; benchmarks/gpu_shares measures it on a quiet one."""
 
 
 def test_a_crowd_on_two_gateways(
@@ -57,7 +58,7 @@ async def run(ledger: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> 
         costs = await alone(place, crowded, planned)
         closing_again_changes_nothing(place, capsys)
     nothing_vanishes(place)
-    everybody_has_a_share(place, crowded, costs)
+    whose_it_was_is_about_right(place, crowded, costs)
 
 
 def nothing_vanishes(place: Scene) -> None:
@@ -96,7 +97,7 @@ def closing_again_changes_nothing(place: Scene, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == "local: 0 windows changed, 0 costs corrected\n"
 
 
-def everybody_has_a_share(place: Scene, crowded: list[Event], costs: dict[str, int]) -> None:
+def whose_it_was_is_about_right(place: Scene, crowded: list[Event], costs: dict[str, int]) -> None:
     alone_by_tenant: Counter[str] = Counter()
     for event in crowded:
         alone_by_tenant[event.tenant] += costs[event.id]
@@ -105,3 +106,4 @@ def everybody_has_a_share(place: Scene, crowded: list[Event], costs: dict[str, i
     told = ", ".join(f"{tenant} {100 * error:+.1f} %" for tenant, error in off.items())
     sys.stdout.write(f"share against cost alone: {told}; {methods}\n")
     assert set(off) == set(TENANTS), told
+    assert all(abs(error) < ROUGHLY for error in off.values()), told
