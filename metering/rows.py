@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from metering.event import Event
-from metering.ledger import Row
+from metering.ledger import EventRejected, Row
 from metering.outcome import Outcome
 from metering.usage import Provenance, TokenUsage
 
@@ -52,6 +52,14 @@ def whole(row: Row) -> Row:
     """A row of the older, shorter form with None for what it lacks; any other row as it is."""
     missing = len(COLUMNS) - len(row)
     return (*row, *(None,) * missing) if 0 < missing <= len(ADDED_COLUMNS) else row
+
+
+def storable(row: Row) -> Row:
+    """The whole row, as a ledger takes it. Raises EventRejected for one of another length."""
+    stored = whole(row)
+    if len(stored) != len(COLUMNS):
+        raise EventRejected(f"not a row of this version: it has {len(row)} values, not {len(COLUMNS)}")
+    return stored
 
 
 def from_row(row: Row) -> Event:

@@ -17,7 +17,7 @@ from threading import Lock
 from metering.event import Event
 from metering.gpu.work import Weights
 from metering.ledger import EventRejected, LedgerError, LedgerUnavailable, Row
-from metering.rows import COLUMNS, to_row, whole
+from metering.rows import COLUMNS, storable, to_row
 from metering.schema import migrate
 from metering.store.due import RollupDue
 from metering.store.retention import check_retained, delete_older, first_whole_us, retained_from_us
@@ -59,7 +59,7 @@ class SqliteLedger:
 
     def append_rows(self, rows: Sequence[Row]) -> int:
         """See Ledger.append_rows."""
-        rows = [whole(row) for row in rows]
+        rows = [storable(row) for row in rows]
         with self._lock, self._errors():
             check_retained(rows, self._retained_from_us)
             new = self._insert(rows)

@@ -10,7 +10,7 @@ from metering.journal.journal import Journal
 from metering.journal.meter import JournalMeter
 from metering.journal.recovery import DamageReport, Recovered, recover
 from metering.journal.shipper import Shipper
-from metering.journal.sink import LedgerSink, RowSink
+from metering.journal.sink import RowSink
 
 __all__ = [
     "DamageReport",
@@ -19,7 +19,6 @@ __all__ = [
     "JournalFull",
     "JournalMeter",
     "LaterVersion",
-    "LedgerSink",
     "RecordTooLong",
     "Recovered",
     "RowSink",

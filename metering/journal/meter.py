@@ -1,4 +1,4 @@
-"""Journal and shipper together, with the outside of `metering.writer.EventWriter` and `open` beside it."""
+"""Journal and shipper together: what the road sees of the meter."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from metering.event import Event
 from metering.gpu.work import Weights
 from metering.ledger import EventRejected, LedgerError, LedgerUnavailable, Row
 from metering.ledger_url import without_password
-from metering.rows import COLUMNS, to_row, whole
+from metering.rows import COLUMNS, storable, to_row
 from metering.store.due import RollupDue
 from metering.store.ids import Month, NotAnId, month_of
 from metering.store.migrate import HEAD, VERSION_QUERY, upgrade
@@ -97,7 +97,7 @@ class PostgresLedger:
 
     def append_rows(self, rows: Sequence[Row]) -> int:
         """See Ledger.append_rows."""
-        rows = [whole(row) for row in rows]
+        rows = [storable(row) for row in rows]
         with self._lock:
             with self._errors():
                 new = self._insert(rows) if rows else 0

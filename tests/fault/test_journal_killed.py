@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from metering.journal import Journal, JournalMeter, LedgerSink, Shipper, describe
+from metering.journal import Journal, JournalMeter, Shipper, describe
 from metering.ledger import Row
 from metering.outcome import Outcome
 from metering.rows import to_row
@@ -58,7 +58,7 @@ def interrupted(event_id: str, payload: Any) -> Row:
 
 def start_meter(folder: Path, ledger: SqliteLedger) -> JournalMeter:
     journal = Journal(folder / "journal", segment_bytes=SEGMENT_BYTES, max_bytes=1 << 30)
-    return JournalMeter(journal, Shipper(LedgerSink(ledger), journal, interval_s=0.005))
+    return JournalMeter(journal, Shipper(ledger, journal, interval_s=0.005))
 
 
 def run_and_kill(folder: Path, first: int, records: int) -> tuple[set[int], set[int]]:

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from metering.event_query import query_events
-from metering.journal import Journal, JournalMeter, LedgerSink, Shipper
+from metering.journal import Journal, JournalMeter, Shipper
 from metering.journal.segment import segment_numbers
 from metering.journal.sources import BATCH_ROWS
 from metering.ledger import EventRejected, LedgerUnavailable, Row
@@ -183,10 +183,9 @@ def test_flush_and_close_give_up_while_the_ledger_is_away(tmp_path: Path) -> Non
 
 def test_row_of_another_shape_is_rejected_and_not_retried(tmp_path: Path) -> None:
     with closing(SqliteLedger(tmp_path / "weir.db")) as ledger:
-        sink = LedgerSink(ledger)
-        assert sink.append_rows([to_row(make_event(1))]) == 1
+        assert ledger.append_rows([to_row(make_event(1))]) == 1
         with pytest.raises(EventRejected, match="not a row of this version"):
-            sink.append_rows([row_of("a")])
+            ledger.append_rows([row_of("a")])
 
 
 def test_a_real_ledger_that_is_locked_for_a_while_ends_up_whole(tmp_path: Path) -> None:
@@ -195,7 +194,7 @@ def test_a_real_ledger_that_is_locked_for_a_while_ends_up_whole(tmp_path: Path) 
     with closing(SqliteLedger(path, busy_timeout_s=0.01)) as ledger:
         journal = make_journal(tmp_path / "journal", segment_bytes=1 << 16, max_bytes=1 << 24)
         shipper = Shipper(
-            LedgerSink(ledger), journal, interval_s=0.001, on_state=lambda ok, _: None if ok else away.set()
+            ledger, journal, interval_s=0.001, on_state=lambda ok, _: None if ok else away.set()
         )
         meter = JournalMeter(journal, shipper)
         meter.start()
