@@ -50,6 +50,12 @@ class Tried:
     settled: bool = False
 
     @property
+    def started_us(self) -> int:
+        """UTC microseconds, by the request's start and the monotonic clock since."""
+        journey = self.exchange.journey
+        return journey.started_us + int((self.began_s - journey.started_s) * 1e6)
+
+    @property
     def folds(self) -> bool:
         """The upstream streams, though the client wants a plain answer."""
         api = self.exchange.call.api

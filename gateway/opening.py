@@ -24,7 +24,7 @@ def open_payload(tried: Tried) -> list[Any]:
     return [
         journey.request_id,
         tried.number,
-        journey.started_us + int((tried.began_s - journey.started_s) * 1e6),
+        tried.started_us,
         caller.tenant,
         caller.cost_center,
         caller.project,

@@ -44,7 +44,7 @@ def money_of(tried: Tried, report: Reported, now_s: float) -> Money:
         tried.decision.route,
         candidate.model,
         candidate.backend,
-        exchange.journey.started_us,
+        tried.started_us,
         report,
         int((now_s - tried.began_s) * 1e6),
     )
@@ -167,7 +167,7 @@ def _end(tried: Tried, outcome: Outcome, error: str) -> Event:
         route=tried.decision.route,
         reason=tried.decision.reason,
         attempt=tried.number,
-        started_us=journey.started_us + int((tried.began_s - journey.started_s) * 1e6),
+        started_us=tried.started_us,
         total_us=int((now_s - tried.began_s) * 1e6),
         overhead_us=_overhead_us(tried, now_s),
         first_token_us=None if first_s is None else int((first_s - tried.began_s) * 1e6),
