@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from metering.correction import Amounts
 from metering.days import utc_day
 from metering.event import Event
 from metering.model_price import ModelPrice, service_tier_of
 from metering.prices import PriceBook, PricedModel
-from metering.reprice import Amounts, Charge
+from metering.reprice import Charge
 from metering.terms import Terms
 from metering.usage import TokenUsage
 

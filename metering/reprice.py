@@ -12,25 +12,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple, Protocol
 
+from metering.correction import Amounts, correction_of
 from metering.event import WAS_UNKNOWN, Event
 from metering.gpu_rates import paid_by_gpu_time
 from metering.store.ids import id_beside
-from metering.usage import TokenUsage
 
 MAX_RATIO_UNASKED = 10
 """A list price that moves by more than this factor needs the operator's word."""
-
-
-class Amounts(NamedTuple):
-    """Nano-dollars; None where unknown."""
-
-    list_nanos: int | None
-    cost_nanos: int | None
-    baseline_nanos: int | None
 
 
 class Charge(NamedTuple):
@@ -161,24 +153,12 @@ def apply(plan: Plan, books: Books, *, yes: bool = False, batch: int = 1000) -> 
 
 
 def correction_row(correction: Correction) -> Event:
-    """The corrected row again, with its own id, no tokens, and the differences. What was measured once is not
-    repeated; no GPU time stays 0, so that the row falls into the category of the one it corrects."""
-    event, difference = correction.event, correction.difference
-    assert event.usage is not None, "only events with tokens are priced"
-    return replace(
-        event,
+    """The row that this plan writes for one event."""
+    return correction_of(
+        correction.event,
         id=correction.id,
-        kind="correction",
-        corrects=event.id,
-        prefill_us=None,
-        decode_us=None,
-        gpu_ns=None if event.gpu_ns is None else 0,
-        gpu_nanos=None,
-        usage=TokenUsage(provenance=event.usage.provenance),
         price_version=correction.price_version,
-        list_nanos=difference.list_nanos,
-        cost_nanos=difference.cost_nanos,
-        baseline_nanos=difference.baseline_nanos,
+        difference=correction.difference,
         error=WAS_UNKNOWN if correction.was_unknown else "",
     )
 

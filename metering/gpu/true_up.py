@@ -8,15 +8,14 @@ was passed over looks again and corrects the rest. So `true_up` is asked until i
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from decimal import Decimal
 
+from metering.correction import Amounts, correction_of
 from metering.event import Event
 from metering.gpu_rates import paid_by_gpu_time
 from metering.money import apply_markup
-from metering.reprice import Amounts, Applied
+from metering.reprice import Applied
 from metering.store.ids import id_beside
-from metering.usage import TokenUsage
 
 NO_CORRECTION = Applied(0, Amounts(None, None, None))
 
@@ -43,21 +42,11 @@ def true_up(
     )
     if not any(difference):
         return None
-    return replace(
+    return correction_of(
         event,
         id=correction_id(event.id, had.rows),
-        usage=None if event.usage is None else TokenUsage(provenance=event.usage.provenance),
         price_version=price_version,
-        list_nanos=difference.list_nanos,
-        cost_nanos=difference.cost_nanos,
-        baseline_nanos=difference.baseline_nanos,
-        error="",
-        prefill_us=None,
-        decode_us=None,
-        gpu_ns=None,
-        gpu_nanos=None,
-        kind="correction",
-        corrects=event.id,
+        difference=difference,
     )
 
 

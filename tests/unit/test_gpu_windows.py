@@ -83,7 +83,7 @@ def test_a_correction_says_what_it_is(place: Place) -> None:
         ("SELECT id, corrects, output_tokens, provenance, gpu_ns, gpu_nanos, price_version, error "
          "FROM events WHERE kind = 'correction'", ())
     )[0]  # fmt: skip
-    assert row[1:] == (attempt(1, 0, 4).id, 0, "engine", None, None, rate_version(place.config), "")
+    assert row[1:] == (attempt(1, 0, 4).id, 0, "engine", 0, None, rate_version(place.config), "")
     assert str(row[0])[:10] == attempt(1, 0, 4).id[:10]
     report = usage_report(place.reader, ReportQuery(("category",)))
     paid = {row.group[0]: row.sums.cost_nanos for row in report.rows}
