@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 import psycopg
@@ -75,13 +75,17 @@ def stopped(own_server: Server) -> Iterator[None]:
 def frozen(own_server: Server) -> Iterator[None]:
     """Its kernel goes on accepting connections and acknowledging what is sent."""
     pids = [own_server.pid, *children(own_server.pid)]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    _send(signal.SIGSTOP, pids)
     try:
         yield
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        _send(signal.SIGCONT, pids)
+
+
+def _send(number: signal.Signals, pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # a worker of the server that was about to end anyway
+            os.kill(pid, number)
 
 
 def children(pid: int) -> list[int]:

@@ -61,6 +61,18 @@ def test_any_byte_changed_is_noticed_and_what_follows_is_found_again(at: int) ->
     assert payloads([first, third]) == [("a", ["x"]), ("b", ["b", "é\n"])]
 
 
+@pytest.mark.parametrize("at", range(PREFIX_BYTES))
+@pytest.mark.parametrize("bit", range(8))
+def test_any_bit_of_a_prefix_changed_is_noticed(at: int, bit: int) -> None:
+    changed = bytearray(FIRST + SECOND + THIRD)
+    changed[len(FIRST) + at] ^= 1 << bit
+    items = found(bytes(changed))
+    assert [item.offset for item in items if isinstance(item, Damage)] == [len(FIRST)]
+    assert [item.offset for item in items if isinstance(item, Record)] == [0, len(FIRST) + len(SECOND)]
+    skimmed: list[Record] = []
+    assert skim_rows(bytes(changed), 0, len(changed), skimmed, 9) == len(FIRST)
+
+
 def test_a_page_of_zeroes_in_the_middle_is_damage() -> None:
     """After a power loss, a later page may have been written and an earlier one not."""
     items = found(FIRST + bytes(len(SECOND)) + THIRD)
