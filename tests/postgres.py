@@ -15,8 +15,8 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +64,13 @@ def _from_python_package() -> Path | None:
         command = ["pip", "install", "--quiet", "--target", str(folder), "pgserver"]
         subprocess.run([sys.executable, "-m", *command], check=False)
     return next((found.parent for found in folder.rglob("initdb")), None)
+
+
+def signal_all(number: signal.Signals, pids: Iterable[int]) -> None:
+    """To every process of a server; one of its workers may end at any time by itself."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 @dataclass(slots=True)

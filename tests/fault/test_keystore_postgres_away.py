@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 
 import psycopg
@@ -20,7 +19,7 @@ from gateway.keydirectory import KeyDirectory
 from gateway.keystore import KeyStore, KeyStoreUnavailable, open_key_store
 from gateway.keywatch import KeyStatus, KeyWatcher
 from gateway.tenants import make_key
-from tests.postgres import Server, server
+from tests.postgres import Server, server, signal_all
 
 FILE_KEY, FILE_HASH = make_key()
 BOUND_S = 6.0
@@ -75,17 +74,11 @@ def stopped(own_server: Server) -> Iterator[None]:
 def frozen(own_server: Server) -> Iterator[None]:
     """Its kernel goes on accepting connections and acknowledging what is sent."""
     pids = [own_server.pid, *children(own_server.pid)]
-    _send(signal.SIGSTOP, pids)
+    signal_all(signal.SIGSTOP, pids)
     try:
         yield
     finally:
-        _send(signal.SIGCONT, pids)
-
-
-def _send(number: signal.Signals, pids: list[int]) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):  # a worker of the server that was about to end anyway
-            os.kill(pid, number)
+        signal_all(signal.SIGCONT, pids)
 
 
 def children(pid: int) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -20,7 +19,7 @@ from metering.store.pg_connection import Patience
 from metering.store.postgres import PostgresLedger
 from metering.store.postgres_reader import PostgresReader
 from tests.fakes.events import make_event
-from tests.postgres import Server, server
+from tests.postgres import Server, server, signal_all
 
 IMPATIENT = Patience(connect_s=2, statement_s=0.5, report_s=0.5, slack_s=0.2)
 AT_ONCE_S = 5.0
@@ -59,8 +58,7 @@ def test_a_frozen_server_holds_no_thread_up(own: Server) -> None:
         with psycopg.connect(url, autocommit=True) as raw:
             found = raw.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'weir'").fetchall()
         backends = [own.pid, *(pid for (pid,) in found)]
-        for pid in backends:
-            os.kill(pid, signal.SIGSTOP)
+        signal_all(signal.SIGSTOP, backends)
         try:
             began = time.monotonic()
             with pytest.raises(LedgerUnavailable):
@@ -71,8 +69,7 @@ def test_a_frozen_server_holds_no_thread_up(own: Server) -> None:
                 PostgresReader(url, patience=IMPATIENT).read(("SELECT 1", ()))
             assert time.monotonic() - began < 3 * AT_ONCE_S
         finally:
-            for pid in backends:
-                os.kill(pid, signal.SIGCONT)
+            signal_all(signal.SIGCONT, backends)
         assert ledger.append([make_event(2), make_event(3)]) in (1, 2)
         assert requests(url) == 3
 

@@ -4,7 +4,6 @@ request notices, no row is lost or double, and the log has one line per change."
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import statistics
 import time
@@ -19,7 +18,7 @@ from metering.outcome import Outcome
 from tests.fakes.gateway_process import GatewayProcess
 from tests.fakes.upstream import FakeUpstream
 from tests.fault.marked_load import Asked, Load, compare, config, metric, news, rows_of
-from tests.postgres import Server, server
+from tests.postgres import Server, server, signal_all
 
 MODEL = "fault/slow-1-50"
 """50 ms at the upstream."""
@@ -100,13 +99,11 @@ def frozen(own: Server) -> None:
         found = connection.execute("SELECT pid FROM pg_stat_activity").fetchall()
         mine = connection.info.backend_pid
     pids = [own.pid, *(pid for (pid,) in found if pid != mine)]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    signal_all(signal.SIGSTOP, pids)
     try:
         time.sleep(FROZEN_S)
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        signal_all(signal.SIGCONT, pids)
 
 
 async def test_requests_do_not_notice_that_postgresql_is_away(tmp_path: Path, own: Server) -> None:
