@@ -33,6 +33,25 @@ def gateway_config(folder: Path, static_url: str, stream_url: str) -> dict[str, 
     }
 
 
+def with_budgets(config: dict[str, Any], state: str) -> dict[str, Any]:
+    """The same with limits and budgets of the house, the tenant, its project and its key, counted in `state`;
+    none of them is ever reached."""
+    tenant = {
+        **config["tenants"]["bench"],
+        "limits": {"requests_per_minute": 10_000_000, "tokens_per_minute": 10**12, "concurrency": 10_000},
+        "budgets": [
+            {"usd": 100_000, "per": "month", "timezone": "Europe/Berlin", "at": {80: "notify", 100: "refuse"}},
+            {"usd": 50_000, "per": "day", "each": "key"},
+            {"tokens": 10**14, "per": "week", "project": "speed"},
+        ],
+    }
+    return {
+        "state": state,
+        "budgets": [{"usd": 1_000_000, "per": "month"}],
+        "tenants": {"bench": tenant},
+    }
+
+
 def backend(url: str, models: dict[str, str]) -> dict[str, Any]:
     return {"kind": "openai", "url": url, "api_key": UPSTREAM_KEY, "models": models, "health": {"every": 0}}
 

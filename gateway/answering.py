@@ -41,6 +41,8 @@ def _road_headers(journey: Journey) -> list[Header]:
         (b"x-weir-cache", journey.cache_status.encode()),
         (b"x-weir-overhead-ms", b"%.3f" % (journey.overhead_s() * 1000)),
     ]
+    if journey.limits is not None:
+        headers += journey.limits()
     served, decision = journey.served, journey.decision
     if served is not None and decision is not None:
         stand_in = "; stand-in" if journey.stand_in else ""

@@ -60,10 +60,17 @@ class Attempt:
             raise
         finally:
             target.in_flight -= 1
-            if (
-                self._tried.opened and not self._tried.settled
-            ):  # a defect of ours: the row is owed all the same
-                settle(self._tried, Outcome.FAILED, error="defect")
+            self._owe_nothing()
+
+    def _owe_nothing(self) -> None:
+        """A defect of ours: the row is owed all the same. What was never sent gives its hold back."""
+        tried = self._tried
+        if tried.settled:
+            return
+        if tried.opened:
+            settle(tried, Outcome.FAILED, error="defect")
+        elif tried.hold is not None:
+            tried.hold.release()
 
     async def _send_and_deliver(self) -> None:
         reply = await self._send()

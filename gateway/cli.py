@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "look whether everything that a gateway needs is there and works",
     "keys": "make, list, expire and revoke API keys",
     "tenants": "make, list, expire and revoke tenants",
+    "budgets": "where budgets and limits stand in the running gateway",
     "report": "what was used and what it cost",
     "reprice": "price an open period again, and correct what changes",
     "journal": "what lies in the journal between the gateway and its ledger",

@@ -22,8 +22,9 @@ from pydantic import (
     model_validator,
 )
 
+from gateway.config_budgets import BudgetSettings, LimitSettings
 from gateway.config_gpu import GpuSettings, GpuWindowSettings
-from gateway.config_types import Bytes, HttpUrl, Name, Seconds, SecondsOrZero, Settings, Share, Usd
+from gateway.config_types import Bytes, HttpUrl, Name, Seconds, SecondsOrZero, Settings, Share, StateUrl, Usd
 from metering.gpu_rates import GpuRate, GpuRates
 from metering.ledger_url import is_postgresql, sqlite_path
 from metering.terms import Terms
@@ -237,12 +238,18 @@ class KeySettings(Settings):
     role: Role = Field("tenant", description="admin (all), finance (read all), tenant (inference, read own).")
     models: tuple[Name, ...] | None = Field(None, description="Narrower than the tenant's list.")
     expires: datetime | date | None = Field(None, description="The key stops working then (UTC).")
+    tags: Mapping[str, str] = Field(
+        default_factory=dict, description="Labels of every request of this key; a client cannot change them."
+    )
+    limits: LimitSettings | None = Field(None, description="Of this key, below its tenant's.")
 
 
 class TenantSettings(Settings):
     cost_center: str = Field("", description="Carried to every row.")
     models: tuple[Name, ...] | None = Field(None, description="Allowed models and routes; all if left out.")
     keys: tuple[KeySettings, ...] = ()
+    limits: LimitSettings | None = Field(None, description="Of all the tenant's keys together.")
+    budgets: tuple[BudgetSettings, ...] = Field((), description="Of the tenant, or of a part of it.")
 
 
 class TokenRateSettings(Settings):
@@ -304,7 +311,11 @@ class GatewaySettings(Settings):
     admin_key: SecretStr | None = Field(
         None, description="Opens /admin. Needed as soon as host is not loopback. Use ${VARIABLE}."
     )
-    state: Literal["memory://"] = Field("memory://", description="Counters and cache. In process for now.")
+    state: StateUrl = Field(
+        "memory://",
+        description="Where budgets and limits are counted: memory:// for one gateway; for several, "
+        "redis://host:6379/0, rediss:// or redis+sentinel://host:26379,host:26379/service/0.",
+    )
     ledger: str = Field(
         "sqlite:///weir.db",
         description="sqlite:///relative.db, sqlite:////absolute.db or postgresql://user:secret@host/database",
@@ -316,6 +327,7 @@ class GatewaySettings(Settings):
     rules: tuple[RuleSettings, ...] = ()
     cache: CacheSettings = Field(default_factory=CacheSettings)
     tenants: Mapping[Name, TenantSettings] = Field(default_factory=dict)
+    budgets: tuple[BudgetSettings, ...] = Field((), description="Of the whole house.")
     rates: tuple[RateSettings, ...] = ()
     gpu_rates: tuple[GpuRateSettings, ...] = ()
     gpu: GpuWindowSettings = Field(default_factory=GpuWindowSettings)

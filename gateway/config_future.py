@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 _NOT_YET = "is not supported by this version"
 FUTURE_KEYS = {
-    "budgets": "nothing would stop the spending",
-    "limits": "nothing would limit the requests",
     "alerts": "nobody would be alerted",
     "semantic": "only identical requests are served from the cache",
     "canonical": "only identical requests are served from the cache",
@@ -37,7 +35,6 @@ def future_key(name: str) -> str | None:
 
 def future_values(top: dict[str, Plain]) -> Iterator[tuple[Path, str]]:
     """Values that a later version may accept, each with what to write now."""
-    yield from _stores(top)
     backends = top.get("backends")
     for name, backend in backends.items() if isinstance(backends, dict) else ():
         kind = backend.get("kind") if isinstance(backend, dict) else None
@@ -55,19 +52,3 @@ def future_values(top: dict[str, Plain]) -> Iterator[tuple[Path, str]]:
     workers = server.get("workers") if isinstance(server, dict) else None
     if isinstance(workers, int) and workers > 1:
         yield ("server", "workers"), f"more than one worker {_NOT_YET}: one process per ledger"
-
-
-def _stores(top: dict[str, Plain]) -> Iterator[tuple[Path, str]]:
-    state = top.get("state")
-    if isinstance(state, str) and _scheme(state) in {
-        "redis",
-        "rediss",
-        "valkey",
-        "valkeys",
-        "redis+sentinel",
-    }:
-        yield ("state",), f"{_scheme(state)}:// {_NOT_YET}; use memory://"
-
-
-def _scheme(url: str) -> str:
-    return url.partition("://")[0].lower()

@@ -52,11 +52,25 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+STATE_SCHEMES = ("memory", "redis", "rediss", "redis+sentinel")
+
+
+def _state_url(value: str) -> str:
+    scheme, sign, rest = value.partition("://")
+    if scheme not in STATE_SCHEMES or not sign or (scheme == "memory") != (rest == ""):
+        raise ValueError(
+            f"{value!r} is no address of a state; write memory://, redis://host:6379/0, rediss://host:6379/0 "
+            "or redis+sentinel://host:26379/service/0"
+        )
+    return value
+
+
 Seconds = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 SecondsOrZero = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
 Bytes = Annotated[int, BeforeValidator(parse_size), Field(gt=0)]
 Usd = Annotated[Decimal, BeforeValidator(parse_money), Field(ge=0)]
 Share = Annotated[Decimal, BeforeValidator(parse_money), Field(ge=0, le=1)]
+StateUrl = Annotated[str, AfterValidator(_state_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
 

@@ -7,9 +7,11 @@
     │   ├── WrongContentType    415
     │   └── NothingFits         400  no candidate has the capability or the context window
     ├── Unauthorized            401  no key, unknown key, expired or revoked key
+    ├── BudgetExceeded          402  a budget has no room for what the request may cost
     ├── Forbidden               403  the key is good, but not for this
     ├── NotFound                404  unknown path or model
     ├── WrongMethod             405
+    ├── LimitReached            429  requests or tokens per minute, or requests at once
     ├── Unavailable             503  draining, key store down, no healthy backend
     └── UpstreamError           502  what a backend did, told without its secrets
         ├── UpstreamBusy        429  the backend said 429 to every attempt
@@ -78,6 +80,14 @@ class NothingFits(BadRequest):
 
 class Unauthorized(GatewayError):
     status, type, code = 401, "authentication_error", "invalid_api_key"
+
+
+class BudgetExceeded(GatewayError):
+    status, type, code = 402, "insufficient_quota", "budget_exceeded"
+
+
+class LimitReached(GatewayError):
+    status, type, code = 429, "rate_limit_error", "rate_limit_exceeded"
 
 
 class Forbidden(GatewayError):

@@ -13,6 +13,7 @@ from gateway.journey import Journey
 from gateway.services import Services
 from gateway.snapshot import Served, Snapshot
 from gateway.tenants import Caller
+from metering.budgets import Hold
 from router.decision import Candidate, Decision
 
 
@@ -41,6 +42,8 @@ class Tried:
     waited_before_s: float
     gpu: GpuMeter | None
     """Where the backend is paid by the hour."""
+    hold: Hold | None = None
+    """What budgets keep free for it; None where there are none."""
     gpu_begun: int = 0
     gpu_even_ns: int = 0
     first_byte_s: float | None = None

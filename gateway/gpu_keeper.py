@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway.backends.fleet import Fleet
 from gateway.clock import Clock
@@ -17,6 +17,7 @@ from gateway.config import GatewaySettings
 from gateway.gpu_time import GpuMeters
 from gateway.gpu_watch import UpWatch, latest, sights
 from gateway.gpu_windows import WindowCloser
+from metering.event import Event
 from metering.gpu.clock import Reading, estimate_offset
 from metering.ledger import Books, LedgerError
 from metering.store.gpu_read import GpuView
@@ -46,6 +47,7 @@ class GpuKeeper:
         clock: Clock,
         process: str,
         on_state: OnState,
+        on_corrected: Callable[[Sequence[Event]], None] = lambda _rows: None,
     ) -> None:
         self._books = books
         self._fleet = fleet
@@ -63,7 +65,12 @@ class GpuKeeper:
         self._readings: deque[Reading] = deque(maxlen=READINGS)
         self._ahead_us = 0
         self._closer = WindowCloser(
-            books, view, settings, monotonic=clock.monotonic, stopping=lambda: self._stopping
+            books,
+            view,
+            settings,
+            monotonic=clock.monotonic,
+            stopping=lambda: self._stopping,
+            on_corrected=on_corrected,
         )
         self._thread = threading.Thread(target=self._run, name="gpu-windows", daemon=True)
         self._looking: asyncio.Task[None] | None = None

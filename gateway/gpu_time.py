@@ -46,6 +46,16 @@ class GpuMeter:
             self._presence.note(work, attempt.last_token_ns - attempt.dispatch_ns)
         return found
 
+    def bound_nanos(self, prompt_tokens: int, output_tokens: int) -> int:
+        """What an attempt of that size is taken to cost at most: twice its work on an empty engine. A bound
+        by its longest time would be hundreds of times what attempts cost."""
+        weights = self.weights
+        kilotokens = (prompt_tokens + output_tokens) / 1000
+        prefill_ns = weights.prefill_ns_per_token + weights.prefill_ns_per_kilocontext * kilotokens
+        decode_ns = weights.decode_ns_per_token + weights.decode_ns_per_kilocontext * kilotokens
+        work_ns = prompt_tokens * prefill_ns + output_tokens * decode_ns
+        return self.price.nanos_for(2 * self.price.gpus * round(work_ns))
+
     def _now_ns(self) -> int:
         return int(self._clock.monotonic() * 1e9)
 

@@ -75,12 +75,16 @@ class WindowCloser:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         stopping: Callable[[], bool] = lambda: False,
+        on_corrected: Callable[[Sequence[Event]], None] = lambda _rows: None,
     ) -> None:
+        """`on_corrected` hears of correction rows that the ledger took from here; where another gateway wrote
+        some of them at the same moment, of none."""
         self._books = books
         self._view = view
         self._settings = settings
         self._monotonic = monotonic
         self._stopping = stopping
+        self._on_corrected = on_corrected
         self.progress: dict[str, Progress] = {}
         self._marks: deque[tuple[float, int]] = deque()
         """When the ledger's newest row had which number."""
@@ -261,7 +265,10 @@ class WindowCloser:
                     rows.append(row)
             if not rows:
                 return
-            self._done.corrections += self._books.append(rows)
+            added = self._books.append(rows)
+            self._done.corrections += added
+            if added == len(rows):
+                self._on_corrected(rows)
             corrected = {row.corrects for row in rows}
             left = [event for event in left if event.id in corrected]
 

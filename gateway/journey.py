@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 from gateway.call import Call
 from gateway.clock import Clock
 from gateway.errors import GatewayError
+from gateway.front.wire import Header
 from gateway.ids import ulid
 from gateway.tenants import Caller
+from metering.budgets import Permit, Subject
 from metering.days import utc_day
 from metering.event import Event
 from metering.outcome import Outcome
@@ -45,6 +48,12 @@ class Journey:
     error: str = ""
     message: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
+    subject: Subject | None = None
+    """Whose budgets and limits it falls under, None where there are none."""
+    permit: Permit | None = None
+    """Its place among the requests under way."""
+    limits: Callable[[], list[Header]] | None = None
+    """What the limits leave, for the answer's head."""
 
     @classmethod
     def begin(cls, clock: Clock, api_name: str) -> Journey:

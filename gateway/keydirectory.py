@@ -216,7 +216,11 @@ def _file_records(tenants: Mapping[str, TenantSettings]) -> Iterator[KeyRecord]:
 
 def _file_caller(name: str, tenant: TenantSettings, key: KeySettings) -> Caller:
     models = allowed_models(tenant.models, key.models)
-    return Caller(name, tenant.cost_center, key.project, key.name, key.role, models)
+    return Caller(name, tenant.cost_center, key.project, key.name, key.role, models, _fixed(key))
+
+
+def _fixed(key: KeySettings) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(key.tags.items()))
 
 
 def _stored_record(row: KeyRow, in_file: TenantSettings | None, in_store: TenantRow | None) -> KeyRecord:

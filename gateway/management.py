@@ -10,6 +10,7 @@ from gateway.admin.services import AdminServices, AuditRecord, ConfigInForce
 from gateway.front.asgi import AsgiApp
 from gateway.keydirectory import KeyDirectory
 from gateway.runtime import FLUSH_WITHIN_S, Runtime
+from metering.budgets import Standing
 from metering.event import Event
 from metering.event_query import query_events
 
@@ -25,6 +26,7 @@ def management_app(runtime: Runtime) -> AsgiApp:
             refresh_keys=runtime.keys.refresh,
             report=runtime.report,
             events=view.events,
+            standings=view.standings,
             backends=view.backends,
             config=view.config,
             reload=view.reload,
@@ -59,6 +61,9 @@ class _View:
             after=after,
             newest_first=newest_first,
         )
+
+    async def standings(self) -> Sequence[Standing]:
+        return self._runtime.budgets.desk.standings(self._runtime.clock.wall_ns() // 1000)
 
     def backends(self) -> Sequence[Mapping[str, Any]]:
         return self._runtime.fleet.snapshot()

@@ -35,6 +35,7 @@ class Metrics(Collector):
         self._attempts: dict[tuple[str, str, str, Outcome], AttemptTally] = {}
         self._cache: dict[Labels, int] = {}
         self._routes: dict[Labels, int] = {}
+        self._refused: dict[Labels, int] = {}
         self._gauges: list[Gauges] = []
         self.registry = CollectorRegistry()
         self.registry.register(self)
@@ -79,6 +80,10 @@ class Metrics(Collector):
         labels = (route, tier, reason.partition(":")[0])
         self._routes[labels] = self._routes.get(labels, 0) + 1
 
+    def refused(self, counter: str, reason: str) -> None:
+        """By a budget or limit. Counters are named by the file, and by what keys and tenants there are."""
+        self._refused[counter, reason] = self._refused.get((counter, reason), 0) + 1
+
     # ------------------------------------------------------------------ what is told
 
     def collect(self) -> Iterable[Metric]:
@@ -87,6 +92,8 @@ class Metrics(Collector):
         yield _counter("weir_cache_lookups", "Cache lookups by result", ("status",), self._cache.items())
         what = "Routing decisions"
         yield _counter("weir_routes", what, ("route", "tier", "reason"), self._routes.items())
+        what = "Attempts and requests that a budget or limit refused"
+        yield _counter("weir_budget_refusals", what, ("budget", "reason"), self._refused.items())
         families: dict[str, GaugeMetricFamily] = {}
         for name, text, labels, value in (row for gauges in self._gauges for row in gauges.read()):
             family = families.setdefault(name, GaugeMetricFamily(name, text, labels=list(labels)))

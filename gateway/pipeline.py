@@ -1,4 +1,4 @@
-"""The road of one inference request, top to bottom: identify, parse, cache, route, send, settle.
+"""The road of one inference request, top to bottom: identify, parse, admit, cache, route, hold, send, settle.
 
 Each stage returns a value or raises a `GatewayError`; every request leaves one log line and ends in exactly
 one `Outcome`. Who asks is settled before the body is read, so that a stranger cannot make the gateway read
@@ -11,6 +11,7 @@ import asyncio
 import random
 import traceback
 
+from gateway.admission import admit, hold_for, wants_economy
 from gateway.answering import error_headers
 from gateway.api.read import Resource, check_content_type, read_call
 from gateway.attempt import Attempt
@@ -28,6 +29,7 @@ from gateway.services import Services
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
 from gateway.upstream_errors import AttemptFailed
+from metering.budgets import Hold
 from metering.outcome import Outcome
 from router.decision import Candidate, Decision, NoCandidate, RouteRequest
 from router.features import outline
@@ -62,6 +64,8 @@ async def infer(services: Services, client: Client, resource: Resource) -> None:
         await _defect(client, journey)
     finally:
         client.unwatch()
+        if journey.permit is not None:
+            journey.permit.release()
         services.lifecycle.in_flight -= 1
         journey.end()
         services.afterwards.report(_report, services, journey)
@@ -71,10 +75,11 @@ async def _travel(services: Services, client: Client, resource: Resource, journe
     _welcome(services)
     caller = journey.caller = _identify(services, client)
     snapshot = services.live.snapshot
-    call = journey.call = await _parse(snapshot, client, resource, journey)
+    call = journey.call = _labelled(await _parse(snapshot, client, resource, journey), caller)
     _allow(snapshot, caller, call)
     exchange = Exchange(services, client, snapshot, caller, call, journey)
     client.watch()
+    await admit(exchange)
     asked = _asked(exchange)
     place = place_of(exchange, _ruled(snapshot, asked, call.model))
     if (entry := lookup(exchange, place)) is not None:
@@ -123,6 +128,13 @@ async def _parse(snapshot: Snapshot, client: Client, resource: Resource, journey
     )
 
 
+def _labelled(call: Call, caller: Caller) -> Call:
+    """The key's own labels, whatever the client says, and the client's beside them."""
+    if not caller.tags:
+        return call
+    return call._replace(tags=tuple(sorted((dict(call.tags) | dict(caller.tags)).items())))
+
+
 def _allow(snapshot: Snapshot, caller: Caller, call: Call) -> None:
     if call.model not in snapshot.routes and call.model not in snapshot.direct:
         raise NotFound(
@@ -149,6 +161,7 @@ def _asked(exchange: Exchange) -> RouteRequest:
         caller.project,
         dict(call.tags),
         call.explain,
+        wants_economy(exchange),
     )
 
 
@@ -197,8 +210,10 @@ async def _send_to(
     problem: GatewayError | None = None
     while budget.left and (target := pick(candidate.backend, tried)) is not None:
         tried.append(target)
+        hold = await _hold(exchange, decision, candidate)
         try:
-            return await Attempt(_begin(exchange, decision, candidate, target, budget.take()), place).run()
+            under_way = _begin(exchange, decision, candidate, target, budget.take(), hold)
+            return await Attempt(under_way, place).run()
         except AttemptFailed as failed:
             if failed.verdict is Verdict.PASS_ON:
                 raise failed.error from None
@@ -212,8 +227,23 @@ async def _send_to(
     raise GaveUp(problem)
 
 
+async def _hold(exchange: Exchange, decision: Decision, candidate: Candidate) -> Hold | None:
+    """Room in every budget for one more attempt, a fallback's or a retry's too. Raises GaveUp where there is
+    none on this candidate: a cheaper one may still fit."""
+    served = exchange.snapshot.served[candidate.model, candidate.backend]
+    try:
+        return await hold_for(exchange, decision, candidate, served)
+    except GatewayError as refused:
+        raise GaveUp(refused) from None
+
+
 def _begin(
-    exchange: Exchange, decision: Decision, candidate: Candidate, target: Target, number: int
+    exchange: Exchange,
+    decision: Decision,
+    candidate: Candidate,
+    target: Target,
+    number: int,
+    hold: Hold | None,
 ) -> Tried:
     journey = exchange.journey
     served = exchange.snapshot.served[candidate.model, candidate.backend]
@@ -223,7 +253,7 @@ def _begin(
     gpu = exchange.services.gpus.get(candidate.backend)
     now_s = journey.clock.monotonic()
     return Tried(
-        exchange, decision, candidate, served, target, number, event_id, now_s, journey.waited_s, gpu
+        exchange, decision, candidate, served, target, number, event_id, now_s, journey.waited_s, gpu, hold
     )
 
 

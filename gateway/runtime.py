@@ -14,6 +14,8 @@ from typing import Any
 from cache.memory import MemoryStore
 from gateway.afterwards import Afterwards
 from gateway.backends.fleet import Fleet
+from gateway.budget_office import BudgetOffice
+from gateway.budget_settings import budgets_of
 from gateway.clock import Clock, SystemClock
 from gateway.config import LOOPBACK_HOSTS, GatewaySettings
 from gateway.config_file import ConfigError, LoadedConfig, load
@@ -85,6 +87,15 @@ class Runtime:
         self.meter = JournalMeter(self.journal, shipper)
         self.gpus = GpuMeters(settings, self.clock)
         self.usage = UsageDesk(self.report)
+        self.budgets = BudgetOffice(
+            settings.state,
+            budgets_of(settings),
+            self.clock,
+            process=self.journal.process,
+            reader=open_reader(settings.ledger),
+            shipped=lambda process: not self.meter.shipper.waits_for(process),
+            news=self.news,
+        )
         self.upkeep = Upkeep(
             self.ledger,
             self.clock,
@@ -102,6 +113,7 @@ class Runtime:
             self.clock,
             self.journal.process,
             self._gpu_windows_changed,
+            self.budgets.corrected,
         )
 
     def _make_services(self, settings: GatewaySettings) -> Services:
@@ -117,6 +129,7 @@ class Runtime:
             transport=self.transport,
             counter=TokenCounter(self.transport),
             meter=self.meter,
+            budgets=self.budgets.desk,
             gpus=self.gpus,
             metrics=Metrics(),
             usage=self.usage,
@@ -137,6 +150,7 @@ class Runtime:
         refuse_names_twice(self.keys, self.loaded)
         await asyncio.to_thread(self._take_over)
         self.meter.start()
+        self.budgets.start()
         await self.fleet.start()
         self.gpu_keeper.start()
         self._watching = [
@@ -152,6 +166,7 @@ class Runtime:
             watching.cancel()
         await self.services.background.finish()
         self.services.afterwards.finish()
+        await self.budgets.stop()
         await self.gpu_keeper.stop()
         await self.fleet.stop()
         await self.transport.aclose()
@@ -179,6 +194,7 @@ class Runtime:
         live.snapshot = snapshot
         self.keys.use(loaded.settings)
         self.gpus.use(loaded.settings)
+        self.budgets.desk.use(snapshot.budgets)
         self.news("reloaded", version=version + 1, hash=loaded.text_hash)
 
     async def reload_if_good(self) -> None:
@@ -190,10 +206,11 @@ class Runtime:
         """What dead processes left in the journal: their rows go to the ledger, and the attempts that they
         had under way are on record as interrupted."""
         for found in self.meter.recover(self._interrupted):
+            self.budgets.recovered(found.process)
             self._tell_recovered(found)
 
-    def _interrupted(self, event_id: str, payload: Any) -> Row:
-        return interrupted_row(self.services.live.snapshot, self.journal.process, event_id, payload)
+    def _interrupted(self, process: str, event_id: str, payload: Any) -> Row:
+        return interrupted_row(self.services.live.snapshot, process, event_id, payload)
 
     def _tell_recovered(self, found: Recovered) -> None:
         self.news(
@@ -268,10 +285,17 @@ class Runtime:
         yield "weir_journal_unmetered", "Rows that found no room and are gone", {}, self.journal.unmetered
         yield "weir_journal_ok", "Whether the journal takes new work", {}, float(self.journal.problem == "")
         yield "weir_ledger_up", "Whether the last write to the ledger went through", {}, float(self.meter.ok)
+        yield "weir_budget_state_up", "Whether the shared state answers", {}, float(self.budgets.desk.away is None)
+        yield "weir_budget_overruns", "Attempts above their bound", {}, self.budgets.desk.overruns
         yield "weir_keys", "API keys known", {}, len(self.keys.registry)
         for backend, until_us in self.gpu_keeper.closed_until_us.items():
             lag_s = self.clock.wall_ns() / 1e9 - until_us / 1e6
             yield "weir_gpu_window_lag_seconds", "Since the last closed window", {"backend": backend}, lag_s
+        for standing in self.budgets.desk.standings(self.clock.wall_ns() // 1000):
+            labels = {"budget": standing.counter, "unit": standing.budget.unit, "terms": standing.budget.terms}
+            yield "weir_budget_limit", "Of the budget or limit, in its unit", labels, standing.limit
+            yield "weir_budget_spent", "Spent in its period so far", labels, standing.spent
+            yield "weir_budget_reserved", "Held for attempts, leases included", labels, standing.reserved
         for target in self.fleet.targets():
             labels = {"backend": target.backend, "url": target.label}
             yield "weir_backend_up", "In rotation: healthy and circuit not open", labels, float(target.up)

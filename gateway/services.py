@@ -19,6 +19,7 @@ from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
 from gateway.transport.base import Transport
 from gateway.usage_desk import UsageDesk
+from metering.budgets import BudgetDesk
 from metering.journal.meter import JournalMeter
 from router.decision import Router
 
@@ -74,6 +75,7 @@ class Services:
     transport: Transport
     counter: TokenCounter
     meter: JournalMeter
+    budgets: BudgetDesk
     gpus: GpuMeters
     metrics: Metrics
     usage: UsageDesk

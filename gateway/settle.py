@@ -61,7 +61,7 @@ def charge(
     took_us: int,
 ) -> Money:
     """At the prices in force at that moment (UTC microseconds)."""
-    price, factor, dearest = snapshot.tariff(tenant, route, model, backend, utc_day(at_us))
+    price, factor, dearest, _ = snapshot.tariff(tenant, route, model, backend, utc_day(at_us))
     if price is None:
         return UNKNOWN
     usage, tier = report.usage, report.service_tier
@@ -79,7 +79,7 @@ def charge(
 def baseline_nanos(exchange: Exchange, route: str, model: str, backend: str, usage: TokenUsage) -> int | None:
     """The same tokens, unrouted and uncached: on the route's dearest tier, or on the model itself."""
     at_us = exchange.journey.started_us
-    _, factor, dearest = exchange.snapshot.tariff(
+    _, factor, dearest, _ = exchange.snapshot.tariff(
         exchange.caller.tenant, route, model, backend, exchange.journey.day
     )
     return None if dearest is None else apply_markup(dearest.for_request(at_us).cost_nanos(usage), factor)
@@ -89,6 +89,7 @@ def settle(tried: Tried, outcome: Outcome, *, error: str = "", report: Reported 
     """Records the attempt. Without a report, its cost is nothing if nothing was done, else unknown."""
     event = _end(tried, outcome, error)
     _measure(tried, event, report)
+    _let_go(tried, event)
     services = tried.exchange.services
     services.afterwards.row(record, services, event)
     return event
@@ -104,9 +105,16 @@ def settle_later(tried: Tried, outcome: Outcome, *, error: str, output: str) -> 
         prompt = "\n".join(prompt_text_parts(call.fields, call.api_name))
         usage = await services.counter.usage(tried.target, tried.served.upstream_model, prompt, output)
         _measure(tried, event, Reported(usage))
+        _let_go(tried, event)
         record(services, event)
 
     services.background.spawn(count_and_record())
+
+
+def _let_go(tried: Tried, event: Event) -> None:
+    """The budgets are charged what the row says, and the rest of what they held is free again."""
+    if tried.hold is not None:
+        tried.hold.settle(event.cost_nanos, 0 if event.usage is None else event.usage.total)
 
 
 def record(services: Services, event: Event) -> None:

@@ -13,10 +13,12 @@ from typing import NamedTuple
 
 from gateway.backends.base import Backend
 from gateway.backends.registry import backend_for
+from gateway.budget_settings import budgets_of, is_limit
 from gateway.config import BackendSettings, GatewaySettings, ModelSettings, RouteSettings, RuleSettings
 from gateway.price_settings import rates_of
+from metering.budgets import Budget
 from metering.catalogue import Catalogue
-from metering.prices import ModelPrice, PriceBook, PricedModel
+from metering.prices import ModelPrice, PriceBook, PricedModel, bound_price
 from router.decision import Candidate, Route, Rule
 
 MAX_TARIFFS = 10_000
@@ -45,6 +47,8 @@ class Tariff(NamedTuple):
     markup: Decimal
     baseline: ModelPrice | None
     """Of the model that would have served without routing."""
+    bound: ModelPrice | None
+    """The most that any token of it can cost; None where `price` is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,10 @@ class Snapshot:
     """Public model -> candidates, for clients that name one."""
     routes: Mapping[str, Route]
     prices: PriceBook
+    budgets: tuple[Budget, ...] = ()
+    """Everything that may refuse a request."""
+    limited: bool = False
+    """Some of them are limits: answers tell what is left."""
     _tariffs: dict[tuple[str, str, str, str, date], Tariff] = field(default_factory=dict)
 
     def tariff(self, tenant: str, route: str, model: str, backend: str, day: date) -> Tariff:
@@ -72,10 +80,12 @@ class Snapshot:
     def _tariff(self, tenant: str, route: str, model: str, backend: str, day: date) -> Tariff:
         dearest = self.baseline(route, model, backend)
         known = dearest in self.served  # a kept answer may be of a model that the file no longer names
+        price = self.price(model, backend, day) if (model, backend) in self.served else None
         return Tariff(
-            self.price(model, backend, day) if (model, backend) in self.served else None,
+            price,
             self.markup(tenant),
             self.price(*dearest, day) if known else None,
+            None if price is None else bound_price(price),
         )
 
     def price(self, model: str, backend: str, day: date) -> ModelPrice | None:
@@ -112,7 +122,9 @@ def compile_snapshot(settings: GatewaySettings, version: int, catalogue: Catalog
         for model, backends in settings.concrete_models.items()
     }
     routes = {name: _route(name, route, settings, direct) for name, route in settings.models.items()}
-    return Snapshot(version, settings, served, direct, routes, prices)
+    budgets = budgets_of(settings)
+    limited = any(map(is_limit, budgets))
+    return Snapshot(version, settings, served, direct, routes, prices, budgets, limited)
 
 
 def _served(

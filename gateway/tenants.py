@@ -31,6 +31,8 @@ class Caller:
     role: Role
     models: frozenset[str] | None
     """Models and routes this key may name; None allows all."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """Labels of every request of this key, whatever its client says."""
 
     def may_use(self, model: str) -> bool:
         return self.models is None or model in self.models

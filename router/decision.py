@@ -37,6 +37,8 @@ class RouteRequest(NamedTuple):
     tags: Mapping[str, str]
     explain: bool = True
     """Whether anybody will read the decision's details."""
+    economy: bool = False
+    """A budget asks for the cheap tiers."""
 
 
 class Choice(NamedTuple):

@@ -65,6 +65,8 @@ def _scored(request: RouteRequest, route: Route) -> tuple[int, str, dict[str, An
     """(tier, reason, details) by the score."""
     if request.api == "embeddings":
         return 0, "embeddings", {}
+    if request.economy:
+        return 0, "budget:economy", {}
     found = complexity(request)
     threshold = THRESHOLDS[route.policy]
     sign = "<" if found.score < threshold else ">="

@@ -15,7 +15,7 @@ from benchmarks.overhead import bench, latency, relay, report
 from benchmarks.overhead.features import measure_features
 from benchmarks.overhead.load import Load, drive
 from benchmarks.overhead.payload import STREAM_EVENTS
-from benchmarks.overhead.report import UNMETERED, Results
+from benchmarks.overhead.report import BUDGETED, UNMETERED, Results
 from benchmarks.overhead.stages import measure_stages
 from benchmarks.process import rss_mb
 from tests.fakes.gateway_process import NotReady
@@ -44,6 +44,8 @@ def measure(folder: Path, seconds: float, rounds: int, with_gateway: bool) -> Re
             if with_gateway:
                 meterless = bench.gateway(folder / "no-meter", behind, module="benchmarks.overhead.unmetered")
                 compared.append(replace(only_here.enter_context(meterless), name=UNMETERED))
+                budgeted = bench.budgeted_gateway(folder / "budgets", behind)
+                compared.append(replace(only_here.enter_context(budgeted), name=BUDGETED))
             measure_in_turn(results, compared, seconds, folder)
         measure_latency(results, servers, behind, rounds)
         measure_throughput(results, servers, behind, seconds, folder)

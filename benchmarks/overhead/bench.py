@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gateway_config import gateway_config
+from benchmarks.gateway_config import gateway_config, with_budgets
 from benchmarks.machine import GATEWAY_CORE, LOAD_CORE
 from benchmarks.overhead import bare_asgi, nginx, sse_source
 from benchmarks.overhead.payload import request
 from benchmarks.process import running
+from tests import redis_server
 from tests.fakes.gateway_process import GatewayProcess, free_port
 
 PACED_EVENTS, PACED_TICK_MS = 200, 10.0
@@ -103,3 +104,12 @@ def gateway(
     config = {**gateway_config(folder, *urls), **(changes or {})}
     with GatewayProcess(config, folder, core=GATEWAY_CORE, module=module) as process:
         yield server("gateway", process.port, process.pid, models=("auto", "auto-stream"))
+
+
+@contextmanager
+def budgeted_gateway(folder: Path, behind: Upstreams) -> Iterator[Server]:
+    """The gateway with limits and budgets, and a Redis that counts them."""
+    with redis_server.server() as redis:
+        changes = with_budgets(gateway_config(folder, "", ""), redis.url())
+        with gateway(folder, behind, changes) as found:
+            yield found

@@ -17,6 +17,9 @@ GOAL_EVENTS_PER_S = 100_000
 GOAL_METERED = 0.85
 """Throughput with the meter, of that without."""
 UNMETERED = "gateway without its meter"
+GOAL_BUDGETED = 0.9
+"""Throughput with limits and budgets, of that without."""
+BUDGETED = "gateway with limits and budgets"
 FULL_CORE = 0.85
 """A saturated server that got less of its core than this shared it with something else."""
 
@@ -111,6 +114,7 @@ def _goals(results: Results) -> Iterator[str]:
     yield ""
     found, beside_bare = middle["gateway"], _ratio(results, "gateway", "bare uvicorn")
     metered = _ratio(results, "gateway", UNMETERED)
+    budgeted = _ratio(results, BUDGETED, "gateway")
     added_ms = results.added_plain["gateway"].p50_ms
     events = results.burst["gateway"].events_per_core_s
     rows = [
@@ -118,6 +122,8 @@ def _goals(results: Results) -> Iterator[str]:
          f"at least {GOAL_REQUESTS_PER_S:,}", _met(beside_bare * GOAL_AT_BARE >= GOAL_REQUESTS_PER_S)),
         ("of the throughput without the meter", f"{metered:.0%}", "", f"at least {GOAL_METERED:.0%}",
          _met(metered >= GOAL_METERED)),
+        ("with limits and budgets in Redis, of that", f"{budgeted:.0%}", "", f"at least {GOAL_BUDGETED:.0%}",
+         _met(budgeted >= GOAL_BUDGETED)),
         ("added p50, one connection", f"{added_ms:.3f} ms", f"{added_ms * speed:.3f} ms",
          f"at most {GOAL_ADDED_P50_MS} ms", _met(added_ms * speed <= GOAL_ADDED_P50_MS)),
         ("events relayed per core second", f"{events:,.0f}", f"{events / speed:,.0f}",

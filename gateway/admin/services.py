@@ -10,6 +10,7 @@ from gateway.clock import Clock
 from gateway.config import GatewaySettings
 from gateway.keydirectory import KeyDirectory
 from gateway.tenants import Caller
+from metering.budgets import Standing
 from metering.event import Event
 from metering.reports import ReportQuery, UsageReport
 
@@ -62,6 +63,8 @@ class AdminServices:
     report: Callable[[ReportQuery], UsageReport]
     """Blocks. Raises LedgerError."""
     events: EventQuery
+    standings: Callable[[], Awaitable[Sequence[Standing]]]
+    """Of budgets and limits."""
     backends: Callable[[], Sequence[Mapping[str, Any]]]
     """JSON-ready, without secrets."""
     config: Callable[[], ConfigInForce]

@@ -22,8 +22,9 @@ from metering.ledger import Row
 
 logger = logging.getLogger(__name__)
 
-Interrupted = Callable[[str, Any], Row]
-"""(event id, what `open` was given) -> the row of an attempt whose end nobody saw. Its id is the event's."""
+Interrupted = Callable[[str, str, Any], Row]
+"""(the dead process, event id, what `open` was given) -> the row of an attempt whose end nobody saw. Its id is
+the event's."""
 
 
 class DamageReport(NamedTuple):
@@ -158,7 +159,7 @@ def _interrupt(
     reading: _Reading, event_id: str, place: SegmentPlace, body: Any, interrupted: Interrupted
 ) -> None:
     try:
-        reading.found.interrupted.append(interrupted(event_id, body))
+        reading.found.interrupted.append(interrupted(reading.found.process, event_id, body))
     except Exception as error:  # noqa: BLE001 - one payload that the hook cannot use must not stop the others
         view = SegmentView(reading.found.home.path, place.number)
         reading.damaged(

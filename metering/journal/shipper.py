@@ -80,6 +80,10 @@ class Shipper:
         """Rows in journals that are not yet in the ledger."""
         return sum(source.waiting for source in list(self._sources))
 
+    def waits_for(self, process: str) -> bool:
+        """Whether rows of that dead process, once adopted, may still be missing in the ledger."""
+        return any(source.process == process for source in list(self._sources)[1:])
+
     @property
     def full(self) -> bool:
         return self._journal.full

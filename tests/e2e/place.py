@@ -104,10 +104,11 @@ def until(true: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Place]:
+async def running(folder: Path, **changes: Any) -> AsyncIterator[Place]:
+    """`changes` replaces top-level sections of the configuration."""
     async with FakeUpstream() as upstream:
         gateway = GatewayProcess(
-            config(folder, upstream), folder, environment={"FAKE_UPSTREAM_KEY": UPSTREAM_KEY}
+            config(folder, upstream, **changes), folder, environment={"FAKE_UPSTREAM_KEY": UPSTREAM_KEY}
         )
         await asyncio.to_thread(gateway.__enter__)
         try:
@@ -116,6 +117,6 @@ async def running(folder: Path) -> AsyncIterator[Place]:
             await asyncio.to_thread(gateway.stop)
 
 
-async def get(place: Place, path: str, key: str = ADMIN_KEY) -> Any:
+async def get(place: Place, path: str, key: str = ADMIN_KEY, method: str = "GET") -> Any:
     root = place.gateway.base_url.removesuffix("/v1")
-    return await post(root + path, b"", key=key, method="GET")
+    return await post(root + path, b"", key=key, method=method)

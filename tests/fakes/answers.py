@@ -37,8 +37,10 @@ def usage(completion_tokens: int) -> dict[str, Any]:
     }
 
 
-def whole(model: str, chat: bool, texts: list[str], with_usage: bool) -> bytes:
-    """A non-streamed chat completion or completion."""
+def whole(
+    model: str, chat: bool, texts: list[str], with_usage: bool, tokens: int | None = None
+) -> bytes:
+    """A non-streamed chat completion or completion; its usage says `tokens`, or one per text."""
     text = "".join(texts)
     said: dict[str, Any] = {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
     answer: dict[str, Any] = {
@@ -49,7 +51,7 @@ def whole(model: str, chat: bool, texts: list[str], with_usage: bool) -> bytes:
         "choices": [{"index": 0, **said, "logprobs": None, "finish_reason": "stop"}],
     }
     if with_usage:
-        answer["usage"] = usage(len(texts))
+        answer["usage"] = usage(len(texts) if tokens is None else tokens)
     return orjson.dumps(answer)
 
 
@@ -61,6 +63,7 @@ def events(
     with_usage: bool,
     null_usage: bool = False,
     end: bytes = b"\n\n",
+    tokens: int | None = None,
 ) -> list[bytes]:
     """The server-sent events of a streamed answer, `[DONE]` last. `null_usage` puts `"usage": null` into
     every chunk but the usage chunk, as OpenAI does."""
@@ -74,7 +77,7 @@ def events(
         base["usage"] = None
     chunks = [{**base, "choices": [choice]} for choice in _choices(chat, texts)]
     if with_usage:
-        chunks.append({**base, "choices": [], "usage": usage(len(texts))})
+        chunks.append({**base, "choices": [], "usage": usage(len(texts) if tokens is None else tokens)})
     return [b"data: " + orjson.dumps(chunk) + end for chunk in chunks] + [b"data: [DONE]" + end]
 
 

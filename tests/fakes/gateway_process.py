@@ -57,6 +57,10 @@ class GatewayProcess:
         return f"http://127.0.0.1:{self.port}/v1"
 
     @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def pid(self) -> int:
         assert self._process is not None, "not started"
         return self._process.pid

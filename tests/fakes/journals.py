@@ -21,7 +21,7 @@ def row_of(event_id: str, what: str = "done") -> Row:
     return (event_id, what, 1, None)
 
 
-def interrupted(event_id: str, payload: Any) -> Row:
+def interrupted(process: str, event_id: str, payload: Any) -> Row:
     return row_of(event_id, f"interrupted:{payload[0]}")
 
 

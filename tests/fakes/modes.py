@@ -186,6 +186,21 @@ async def slow(exchange: Exchange, numbers: tuple[int, ...]) -> None:
     exchange.end_stream()
 
 
+async def say(exchange: Exchange, numbers: tuple[int, ...]) -> None:
+    """`say-TOKENS-MS`: an answer whose usage says TOKENS, after MS milliseconds; a stream in four pieces."""
+    tokens, took_ms = numbers
+    model, chat, said = model_of(exchange), is_chat(exchange), texts(exchange, 4)
+    if not streams(exchange):
+        await pause(exchange, took_ms)
+        exchange.whole(200, answers.whole(model, chat, said, True, tokens))
+        return
+    exchange.start_stream()
+    for event in answers.events(model, chat, said, with_usage=asks_for_usage(exchange), tokens=tokens):
+        await pause(exchange, took_ms // 4)
+        exchange.chunk(event)
+    exchange.end_stream()
+
+
 async def pause(exchange: Exchange, pause_ms: int) -> None:
     """Ends early, with ClientLeft, when the client leaves."""
     try:
@@ -268,6 +283,7 @@ MODES: dict[str, Behaviour] = {
     "malformed-sse": malformed_sse,
     "malformed-json": malformed_json,
     "slow": slow,
+    "say": say,
     "no-usage": no_usage,
     "usage-null-chunks": usage_null_chunks,
     "fail-first": fail_first,

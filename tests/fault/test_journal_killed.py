@@ -50,7 +50,7 @@ while True:
 """
 
 
-def interrupted(event_id: str, payload: Any) -> Row:
+def interrupted(process: str, event_id: str, payload: Any) -> Row:
     event = make_event(int(payload[0]), outcome=Outcome.INTERRUPTED)
     assert event.id == event_id
     return to_row(event)

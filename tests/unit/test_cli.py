@@ -135,7 +135,7 @@ def test_check_says_what_a_file_means(
 
 
 def test_check_names_every_mistake_and_exits_with_1(capsys: pytest.CaptureFixture[str], config: Path) -> None:
-    config.write_text(config.read_text().replace("tiers: [m]", "tiers: [mm]") + "budgets: []\n")
+    config.write_text(config.read_text().replace("tiers: [m]", "tiers: [mm]") + "alerts: []\n")
     assert main(["check", str(config)]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert [line.removeprefix(f"{config}:").split(": ")[0] for line in lines] == [

@@ -56,4 +56,4 @@ def test_the_complete_example_is_a_configuration() -> None:
     loaded = parse(example[1], environ, priced=lambda settings, backend, model: backend == "openai")
     assert loaded.warnings == ()
     documented_at_top = {key.split(".")[0].removesuffix("[]") for key in FIELDS}
-    assert documented_at_top - loaded.settings.model_fields_set == {"state"}
+    assert documented_at_top == loaded.settings.model_fields_set

@@ -1,0 +1,92 @@
+"""Where a request meets budgets and limits: before it is routed, and before each attempt is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from gateway.bounds import bound_of
+from gateway.budget_settings import is_limit
+from gateway.errors import BudgetExceeded, GatewayError, LimitReached, Unavailable
+from gateway.exchange import Exchange
+from gateway.front.wire import Header
+from gateway.snapshot import Served
+from metering.budgets import BudgetDesk, Hold, Refused, Standing, Subject
+from router.decision import Candidate, Decision
+
+_LIMITED = {"requests": b"requests", "tokens": b"tokens"}
+
+
+async def admit(exchange: Exchange) -> None:
+    """The request's place under the limits of its tenant and key. Raises LimitReached or Unavailable."""
+    desk, journey, caller = exchange.services.budgets, exchange.journey, exchange.caller
+    snapshot = exchange.snapshot
+    if not snapshot.budgets:
+        return
+    journey.subject = subject = Subject(caller.tenant, caller.project, caller.key, exchange.call.tags)
+    if snapshot.limited:
+        journey.limits = partial(limit_headers, desk, subject, journey.now_us)
+        try:
+            permit = desk.try_permit(subject, journey.started_us)
+            journey.permit = permit or await desk.permit(subject, journey.started_us)
+        except Refused as refused:
+            raise refusal(exchange, refused) from None
+
+
+def wants_economy(exchange: Exchange) -> bool:
+    """Whether a budget is so far spent that the cheap tiers are to be preferred."""
+    subject = exchange.journey.subject
+    if subject is None:
+        return False
+    return exchange.services.budgets.action(subject, exchange.journey.started_us) == "economy"
+
+
+async def hold_for(
+    exchange: Exchange, decision: Decision, candidate: Candidate, served: Served
+) -> Hold | None:
+    """What every budget over the request must keep free for this attempt. Raises BudgetExceeded, LimitReached
+    or Unavailable."""
+    subject = exchange.journey.subject
+    if subject is None:
+        return None
+    desk, now_us = exchange.services.budgets, exchange.journey.now_us()
+    bound = bound_of(exchange, decision, candidate, served)
+    try:
+        return desk.try_hold(subject, bound, now_us) or await desk.hold(subject, bound, now_us)
+    except Refused as refused:
+        raise refusal(exchange, refused) from None
+
+
+def refusal(exchange: Exchange, refused: Refused) -> GatewayError:
+    """As the client sees it. Whether trying again can help is said in the way SDKs listen to."""
+    exchange.services.metrics.refused(refused.counter, refused.reason)
+    exchange.journey.extra["budget"] = refused.counter
+    retry_s = max(1, round(refused.retry_after_s + 0.5))
+    retry: tuple[Header, ...] = ((b"retry-after", b"%d" % retry_s),)
+    if refused.reason == "away":
+        return Unavailable(str(refused), code="budget_state_away", headers=retry)
+    if not is_limit(refused.budget):
+        soon = refused.spent + refused.needed <= refused.limit
+        again = (b"x-should-retry", b"true" if soon else b"false")
+        return BudgetExceeded(str(refused), headers=(*retry, again) if soon else (again,))
+    return LimitReached(str(refused), headers=retry)
+
+
+def limit_headers(desk: BudgetDesk, subject: Subject, now_us: Callable[[], int]) -> list[Header]:
+    """OpenAI's `x-ratelimit-*`: per kind the tightest of the limits that the request falls under."""
+    now = now_us()
+    tightest: dict[bytes, Standing] = {}
+    for standing in desk.limits(subject, now):
+        kind = _LIMITED.get(standing.budget.unit)
+        if kind is not None and (kind not in tightest or standing.remaining < tightest[kind].remaining):
+            tightest[kind] = standing
+    headers: list[Header] = []
+    for kind, standing in tightest.items():
+        resets_us = standing.resets_us
+        reset = b"0s" if resets_us is None else b"%.3fs" % (max(0, resets_us - now) / 1e6)
+        headers += (
+            (b"x-ratelimit-limit-" + kind, b"%d" % standing.limit),
+            (b"x-ratelimit-remaining-" + kind, b"%d" % max(0, standing.remaining)),
+            (b"x-ratelimit-reset-" + kind, reset),
+        )
+    return headers

@@ -1,0 +1,107 @@
+"""The budget desk of a running gateway: its state, its ledger, its news, and what dead gateways left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+
+import orjson
+
+from gateway.clock import Clock
+from metering.budgets import Action, Budget, BudgetDesk, LedgerSeeder, Standing, Subject, open_store
+from metering.event import Event
+from metering.ledger import LedgerReader
+
+CLOSE_EVERY_S = 1.0
+"""Between attempts to have the ledger's figures of a dead gateway taken over."""
+
+News = Callable[..., None]
+"""(event, **fields): a line of the log."""
+
+
+class BudgetOffice:
+    """For the event loop, except `recovered` and `corrected`, which any thread may call."""
+
+    def __init__(
+        self,
+        state: str,
+        budgets: Sequence[Budget],
+        clock: Clock,
+        *,
+        process: str,
+        reader: LedgerReader,
+        shipped: Callable[[str], bool],
+        news: News,
+    ) -> None:
+        """`shipped` tells whether the ledger has all rows of a process that is dead."""
+        self._state = state
+        self._shipped = shipped
+        self._news = news
+        self._dead: list[str] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.desk = BudgetDesk(
+            open_store(state),
+            clock,
+            process=process,
+            seeder=LedgerSeeder(reader),
+            on_state=self._state_changed,
+            on_notify=self._reached,
+        )
+        self.desk.use(budgets)
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._tasks = [self._loop.create_task(self.desk.run()), self._loop.create_task(self._close_dead())]
+
+    async def stop(self) -> None:
+        """Once every attempt is settled."""
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self.desk.aclose()
+
+    def recovered(self, process: str) -> None:
+        """Its journal is on its way to the ledger: once there, what was charged for its death is put right."""
+        self._dead.append(process)
+
+    def corrected(self, rows: Sequence[Event]) -> None:
+        """Correction rows that the ledger has taken: budgets follow."""
+        if self._loop is not None and rows:
+            self._loop.call_soon_threadsafe(self._correct, rows)
+
+    def _correct(self, rows: Sequence[Event]) -> None:
+        for row in rows:
+            labels = tuple(sorted(orjson.loads(row.tags).items()))
+            subject = Subject(row.tenant, row.project, row.key, labels)
+            self.desk.correct(subject, row.started_us, row.cost_nanos, 0)
+
+    async def _close_dead(self) -> None:
+        while True:
+            await asyncio.sleep(CLOSE_EVERY_S)
+            for process in [each for each in self._dead if self._shipped(each)]:
+                if await self.desk.closed(process):
+                    self._dead.remove(process)
+
+    def _state_changed(self, cause: str | None) -> None:
+        self._news("budget_state", ok=cause is None, detail=cause or "", state=_without_password(self._state))
+
+    def _reached(self, standing: Standing, percent: int, action: Action) -> None:
+        self._news(
+            "budget",
+            budget=standing.budget.name,
+            counter=standing.counter,
+            percent=percent,
+            action=action,
+            limit=standing.limit,
+            spent=standing.spent,
+            reserved=standing.reserved,
+            unit=standing.budget.unit,
+        )
+
+
+def _without_password(url: str) -> str:
+    scheme, sign, rest = url.partition("://")
+    return f"{scheme}{sign}{rest.rpartition('@')[2]}"
