@@ -15,6 +15,7 @@ Each = Literal["", "tenant", "project", "key"]
 
 UNITS: tuple[Unit, ...] = ("usd", "tokens", "requests", "concurrency")
 ACTIONS: tuple[Action, ...] = ("notify", "economy", "refuse")
+"""The weakest first."""
 MAX_LIMIT = 1 << 52
 """Above this the shared state's numbers (doubles) would not be exact: 4.5 million dollars in nano-dollars."""
 
@@ -139,10 +140,10 @@ class Budget:
         runs now it cannot know."""
         return self.unit in ("usd", "tokens") and self.period is not None and self.period.seeded
 
-    def reached(self, spent: int) -> tuple[int, Action] | None:
-        """The highest rung at or below `spent`."""
-        rungs = [rung for rung in self.ladder if spent * 100 >= rung[0] * self.limit and spent > 0]
-        return rungs[-1] if rungs else None
+    def action_at(self, spent: int) -> Action | None:
+        """The strongest of the rungs that were reached; nothing spent reaches none."""
+        reached = [action for percent, action in self.ladder if 0 < percent * self.limit <= spent * 100]
+        return max(reached, key=ACTIONS.index, default=None)
 
 
 class Bound(NamedTuple):
@@ -177,7 +178,7 @@ class Standing(NamedTuple):
     unknown_events: int
     """Attempts of unknown price: what they cost is missing in `spent`."""
     action: Action | None
-    """The highest rung that was reached."""
+    """The strongest of the rungs that were reached."""
 
 
 def format_amount(unit: Unit, amount: int) -> str:

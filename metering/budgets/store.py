@@ -8,7 +8,7 @@ and a state that came back empty are all repaired by saying the same again.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from metering.budgets.model import Selector, Unit
 from metering.budgets.periods import Span
@@ -167,6 +167,7 @@ class Store(Protocol):
     async def aclose(self) -> None: ...
 
 
+@runtime_checkable
 class LocalStore(Protocol):
     """A store in this process, which needs no waiting."""
 
