@@ -40,7 +40,7 @@ def with_budgets(config: dict[str, Any], state: str) -> dict[str, Any]:
         **config["tenants"]["bench"],
         "limits": {"requests_per_minute": 10_000_000, "tokens_per_minute": 10**12, "concurrency": 10_000},
         "budgets": [
-            {"usd": 100_000, "per": "month", "timezone": "Europe/Berlin", "at": {80: "notify", 100: "refuse"}},
+            {"usd": 100_000, "timezone": "Europe/Berlin", "at": {"80": "notify", "100": "refuse"}},
             {"usd": 50_000, "per": "day", "each": "key"},
             {"tokens": 10**14, "per": "week", "project": "speed"},
         ],

@@ -1,10 +1,10 @@
 """How much an attempt can use and cost at most, before it is sent: what budgets hold for it.
 
-    input    every byte of the body is at most one token (byte-level tokenizers have no shorter ones), and a chat
+    input    a byte of the body is at most one token (byte-level tokenizers have no shorter ones), a chat
              template adds at most TEMPLATE_TOKENS; pictures, sounds and files count MEDIA_TOKENS each
-    output   what the client allows, times the answers that it wants; else what the model can say, but no more
-             than DEFAULT_OUTPUT_TOKENS: a budget would otherwise hold dollars for answers of a few words
-    money    all of it at the dearest class, hour, context and service tier of the price, markup included
+    output   what the client allows, times the answers that it wants; else what the model can say, but no
+             more than DEFAULT_OUTPUT_TOKENS: budgets would hold dollars for answers of a few words
+    money    all of it at the dearest class, hour, context and service tier of the price, with markup
 
 Only two things can cost more than was held: an answer beyond DEFAULT_OUTPUT_TOKENS that no `max_tokens`
 bounds, and GPU time, whose shares are known when its window closes.

@@ -1,4 +1,4 @@
-"""The budget desk of a running gateway: its state, its ledger, its news, and what dead gateways left behind."""
+"""The budget desk of a running gateway: its state, its news, and what dead gateways left behind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 import orjson
 
 from gateway.clock import Clock
-from metering.budgets import Action, Budget, BudgetDesk, LedgerSeeder, Standing, Subject, open_store
+from metering.budgets import Action, Budget, BudgetDesk, Standing, Subject
+from metering.budgets.memory_store import MemoryStore
 from metering.event import Event
 from metering.ledger import LedgerReader
 
@@ -42,10 +43,9 @@ class BudgetOffice:
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self.desk = BudgetDesk(
-            open_store(state),
+            MemoryStore(clock),
             clock,
             process=process,
-            seeder=LedgerSeeder(reader),
             on_state=self._state_changed,
             on_notify=self._reached,
         )
@@ -64,7 +64,7 @@ class BudgetOffice:
         await self.desk.aclose()
 
     def recovered(self, process: str) -> None:
-        """Its journal is on its way to the ledger: once there, what was charged for its death is put right."""
+        """Its journal is on its way to the ledger; then what was charged for its death is put right."""
         self._dead.append(process)
 
     def corrected(self, rows: Sequence[Event]) -> None:

@@ -66,13 +66,11 @@ def _tag(tag: Mapping[str, str] | None) -> tuple[str, str] | None:
 
 def _limits(limits: LimitSettings, selector: Selector, whose: str) -> Iterator[Budget]:
     """While the state is away a limit holds per gateway: it protects, it accounts for nothing."""
-    if limits.requests_per_minute is not None:
-        yield _limit(f"{whose}: requests per minute", selector, "requests", limits.requests_per_minute, MINUTE)
-    if limits.tokens_per_minute is not None:
-        yield _limit(f"{whose}: tokens per minute", selector, "tokens", limits.tokens_per_minute, MINUTE)
-    if limits.concurrency is not None:
-        yield _limit(f"{whose}: requests at once", selector, "concurrency", limits.concurrency, None)
-
-
-def _limit(name: str, selector: Selector, unit: Unit, limit: int, period: Rolling | None) -> Budget:
-    return Budget(name, selector, unit, limit, period, ((100, "refuse"),), limit)
+    asked: tuple[tuple[str, Unit, int | None, Rolling | None], ...] = (
+        ("requests per minute", "requests", limits.requests_per_minute, MINUTE),
+        ("tokens per minute", "tokens", limits.tokens_per_minute, MINUTE),
+        ("requests at once", "concurrency", limits.concurrency, None),
+    )
+    for what, unit, limit, period in asked:
+        if limit is not None:
+            yield Budget(f"{whose}: {what}", selector, unit, limit, period, open_up_to=limit)

@@ -36,6 +36,10 @@ def _percent(value: object) -> object:
     return int(match[1]) if match else value
 
 
+def _refuse_at_100() -> Mapping[int, Action]:
+    return {100: "refuse"}
+
+
 class RollingSettings(Settings):
     """The time that has just passed, however the calendar lies."""
 
@@ -51,7 +55,7 @@ class OpenUpTo(Settings):
 class BudgetSettings(Settings):
     """How much may be spent by whom in which time. Exactly one of `usd` and `tokens`."""
 
-    name: Name | None = Field(None, description="Shown in refusals and reports; made from the rest if left out.")
+    name: Name | None = Field(None, description="Shown in refusals; whom it covers if left out.")
     usd: Usd | None = Field(None, gt=0, description="Of cost as tenants are charged it: markup included.")
     tokens: int | None = Field(None, gt=0, description="Input and output, cached input included.")
     per: Period | RollingSettings = Field(
@@ -69,9 +73,9 @@ class BudgetSettings(Settings):
         None, description="Not one budget for all of them but this much for each."
     )
     at: Annotated[Mapping[Annotated[int, Field(ge=1, le=100)], Action], BeforeValidator(_ladder)] = Field(
-        default_factory=lambda: {100: "refuse"},
-        description="Per cent spent or reserved: what happens. notify tells, economy prefers the cheap tiers, "
-        "refuse refuses. Without refuse, nothing is ever refused.",
+        default_factory=_refuse_at_100,
+        description="Per cent spent: what happens. notify tells, economy prefers the cheap tiers, refuse "
+        "refuses. Without refuse, nothing is ever refused.",
     )
     state_away: Literal["closed"] | OpenUpTo = Field(
         "closed",
@@ -100,4 +104,3 @@ class LimitSettings(Settings):
         if not self.model_fields_set:
             raise ValueError("names no limit: requests_per_minute, tokens_per_minute or concurrency")
         return self
-

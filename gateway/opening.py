@@ -46,8 +46,9 @@ def open_payload(tried: Tried) -> list[Any]:
 
 
 def interrupted_row(snapshot: Snapshot, process: str, event_id: str, payload: Any) -> Row:
-    """The attempt reached its upstream, and then the gateway (`process`) died: what it cost is estimated from the size of
-    the prompt and the output that was expected. Its time of death is not known, so it lasts no time."""
+    """The attempt reached its upstream, and then the gateway, `process`, died: what it cost is estimated from
+    the size of the prompt and the output that was expected. Its time of death is not known, so it lasts no
+    time."""
     (
         request_id, attempt, started_us, tenant, cost_center, project, key, tags, api, requested_model, route,
         tier, reason, backend, served_model, stream, stand_in, prompt_tokens, output_tokens, cache_status,

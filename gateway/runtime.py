@@ -7,7 +7,7 @@ import contextlib
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from gateway.config import LOOPBACK_HOSTS, GatewaySettings
 from gateway.config_file import ConfigError, LoadedConfig, load
 from gateway.counting import TokenCounter
 from gateway.errors import Unauthorized, Unavailable
+from gateway.gauges import Gauges
 from gateway.gpu_keeper import GpuKeeper
 from gateway.gpu_time import GpuMeters
 from gateway.keydirectory import tenants_in_store
@@ -76,7 +77,7 @@ class Runtime:
         self._watching: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self.services = self._make_services(settings)
-        self.services.metrics.watch(self)
+        self.services.metrics.watch(Gauges(self))
 
     def _open_meter(self, settings: GatewaySettings) -> None:
         """From the journal to the books."""
@@ -272,34 +273,6 @@ class Runtime:
             return self.keys.identify(authorization, None).role in ("admin", "finance")
         except (Unauthorized, Unavailable):
             return False
-
-    def read(self) -> Iterable[tuple[str, str, dict[str, str], float]]:
-        """Gauges, read when Prometheus asks."""
-        services = self.services
-        yield "weir_in_flight", "Requests under way", {}, services.lifecycle.in_flight
-        yield "weir_config_version", "Configuration in force", {}, services.live.snapshot.version
-        yield "weir_cache_bytes", "Bytes of kept answers", {}, services.cache.bytes_used
-        yield "weir_cache_entries", "Kept answers", {}, len(services.cache)
-        yield "weir_ledger_backlog", "Rows not yet in the ledger", {}, self.meter.backlog
-        yield "weir_journal_open_attempts", "Attempts under way", {}, self.journal.open_attempts
-        yield "weir_journal_unmetered", "Rows that found no room and are gone", {}, self.journal.unmetered
-        yield "weir_journal_ok", "Whether the journal takes new work", {}, float(self.journal.problem == "")
-        yield "weir_ledger_up", "Whether the last write to the ledger went through", {}, float(self.meter.ok)
-        yield "weir_budget_state_up", "Whether the shared state answers", {}, float(self.budgets.desk.away is None)
-        yield "weir_budget_overruns", "Attempts above their bound", {}, self.budgets.desk.overruns
-        yield "weir_keys", "API keys known", {}, len(self.keys.registry)
-        for backend, until_us in self.gpu_keeper.closed_until_us.items():
-            lag_s = self.clock.wall_ns() / 1e9 - until_us / 1e6
-            yield "weir_gpu_window_lag_seconds", "Since the last closed window", {"backend": backend}, lag_s
-        for standing in self.budgets.desk.standings(self.clock.wall_ns() // 1000):
-            labels = {"budget": standing.counter, "unit": standing.budget.unit, "terms": standing.budget.terms}
-            yield "weir_budget_limit", "Of the budget or limit, in its unit", labels, standing.limit
-            yield "weir_budget_spent", "Spent in its period so far", labels, standing.spent
-            yield "weir_budget_reserved", "Held for attempts, leases included", labels, standing.reserved
-        for target in self.fleet.targets():
-            labels = {"backend": target.backend, "url": target.label}
-            yield "weir_backend_up", "In rotation: healthy and circuit not open", labels, float(target.up)
-            yield "weir_backend_in_flight", "Attempts under way", labels, target.in_flight
 
     # ------------------------------------------------------------------ news
 

@@ -1,7 +1,7 @@
 """Where budgets and limits stand, asked of the running gateway: the numbers that it refuses by.
 
-The address is the one that the configuration file listens on, unless --url names another; the key is the file's
-admin_key, unless WEIR_KEY holds one with a role.
+The address is the one that the configuration file listens on, unless --url names another; the key is the
+file's admin_key, unless WEIR_KEY holds one with a role.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def _as_json(found: Mapping[str, Any]) -> str:
 def _address(settings: GatewaySettings) -> str:
     host = settings.server.host
     host = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    return f"http://[{host}]:{settings.server.port}" if ":" in host else f"http://{host}:{settings.server.port}"
+    return (
+        f"http://[{host}]:{settings.server.port}" if ":" in host else f"http://{host}:{settings.server.port}"
+    )
 
 
 def _key(settings: GatewaySettings) -> str:

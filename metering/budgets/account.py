@@ -224,6 +224,7 @@ class Account:
         return Standing(
             budget=budget,
             counter=self.label,
+            part=self.part,
             limit=budget.limit,
             spent=self.spent,
             reserved=self.reserved,

@@ -167,6 +167,8 @@ class Standing(NamedTuple):
     budget: Budget
     counter: str
     """Whose it is: `tenant acme`, `key acme/ci`."""
+    part: tuple[str, ...]
+    """Which one of `each`: () without."""
     limit: int
     spent: int
     reserved: int
@@ -179,6 +181,12 @@ class Standing(NamedTuple):
     """Attempts of unknown price: what they cost is missing in `spent`."""
     action: Action | None
     """The strongest of the rungs that were reached."""
+
+    @property
+    def tenant(self) -> str | None:
+        """The one tenant that all of it belongs to; None where several share it."""
+        selector = self.budget.selector
+        return self.part[0] if selector.each and self.part else selector.tenant
 
 
 def format_amount(unit: Unit, amount: int) -> str:

@@ -23,8 +23,8 @@ from metering.ledger import Row
 logger = logging.getLogger(__name__)
 
 Interrupted = Callable[[str, str, Any], Row]
-"""(the dead process, event id, what `open` was given) -> the row of an attempt whose end nobody saw. Its id is
-the event's."""
+"""(the dead process, event id, what `open` was given) -> the row of an attempt whose end nobody saw. Its
+id is the event's."""
 
 
 class DamageReport(NamedTuple):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +61,16 @@ async def budgets(place: Place, key: str = ADMIN_KEY) -> dict[str, dict[str, Any
     return {each["name"]: each for each in answer.json()["data"]}
 
 
+async def at_rest(place: Place) -> dict[str, dict[str, Any]]:
+    """Once nothing is reserved any more."""
+    async with asyncio.timeout(5):
+        while True:
+            shown = await budgets(place)
+            if not any(each["reserved_nanos"] for each in shown.values()):
+                return shown
+            await asyncio.sleep(0.05)
+
+
 async def test_a_refusal_names_budget_limit_spent_reserved_and_reset(tmp_path: Path) -> None:
     settings = changes({"budgets": [{"name": "pocket", "usd": "0.10", "per": "day"}]})
     async with running(tmp_path, **settings) as place:
@@ -70,14 +79,16 @@ async def test_a_refusal_names_budget_limit_spent_reserved_and_reset(tmp_path: P
         assert refused.status == 402
         error = refused.json()["error"]
         assert (error["type"], error["code"]) == ("insufficient_quota", "budget_exceeded")
-        for words in ("'pocket'", "limit 0.10 USD", "spent 0.07 USD", "reserved 0.00 USD", "resets at 20"):
+        for words in ("'pocket'", "limit 0.10 USD", "spent 0.07 USD", "reserved 0.00", "resets at 20"):
             assert words in error["message"]
         assert refused.headers["x-should-retry"] == "false"
         assert (await say(place, 3)).status == 200  # what fits is served
         assert (await say(place, 1, key=OTHER_KEY)).status == 200  # another tenant's money is its own
-        client = openai.AsyncOpenAI(base_url=place.gateway.base_url, api_key=KEY)
-        with pytest.raises(openai.APIStatusError) as raised:
-            await client.chat.completions.create(model="good", messages=[{"role": "user", "content": "hi"}])
+        async with openai.AsyncOpenAI(base_url=place.gateway.base_url, api_key=KEY) as client:
+            with pytest.raises(openai.APIStatusError) as raised:
+                await client.chat.completions.create(
+                    model="good", messages=[{"role": "user", "content": "hi"}]
+                )
         assert raised.value.status_code == 402
 
 
@@ -86,8 +97,8 @@ async def test_what_refuses_is_what_reports_show_and_it_outlives_the_gateway(tmp
     async with running(tmp_path, **settings) as place:
         for tokens in (3, 4, 5):
             assert (await say(place, tokens, max_tokens=50)).status == 200
-        shown = await budgets(place)
-        assert (shown["pocket"]["spent"], shown["pocket"]["reserved"]) == ("0.12", "0.00")
+        shown = await at_rest(place)
+        assert shown["pocket"]["spent"] == "0.12"
         assert shown["organisation"]["spent_nanos"] == 120_000_000
         usage = await get(place, "/admin/reports/usage?group_by=tenant&tenant=one", FINANCE_KEY)
         assert float(usage.json()["totals"]["cost_usd"]) == 0.12
@@ -98,18 +109,16 @@ async def test_what_refuses_is_what_reports_show_and_it_outlives_the_gateway(tmp
         told = await asyncio.to_thread(subprocess.run, shell, cwd=ROOT, capture_output=True, text=True)
         assert "1.00 USD per month  0.12   0.00      0.88" in told.stdout, told
     async with running(tmp_path, **settings) as place:
-        deadline = time.monotonic() + 5
-        while (await say(place, 1)).status != 200 and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
+        assert (await say(place, 1)).status == 200
         assert (await budgets(place))["pocket"]["spent"] == "0.13"
 
 
 async def test_economy_prefers_the_cheap_tier_and_a_label_of_the_key_binds(tmp_path: Path) -> None:
-    ladder = {50: "notify", 60: "economy", 100: "refuse"}
+    ladder = {"50%": "notify", "60": "economy", "100": "refuse"}
     of_one = {"budgets": [{"name": "labelled", "usd": 1, "at": ladder, "tag": {"team": "search"}}]}
     models = {"auto": {"tiers": ["good", "large"], "policy": "quality"}}
     settings = changes(of_one, models=models)
-    hard = "Prove step by step that sqrt(2) is irrational, then derive the integral of x^2 e^x. Explain why."
+    hard = "Prove step by step that sqrt(2) is irrational, then derive the integral of x^2 e^x. Explain. " * 4
     async with running(tmp_path, **settings) as place:
 
         async def routed(tokens: int, key: str) -> str:
@@ -135,7 +144,7 @@ async def test_a_fallback_needs_room_of_its_own(tmp_path: Path) -> None:
         assert (refused.status, refused.json()["error"]["code"]) == (402, "budget_exceeded")
         served = await place.chat("falls", "hi", max_tokens=5, fault=None)
         assert served.status == 502 or served.headers["x-weir-model"] == "good"
-        assert (await budgets(place))["pocket"]["reserved"] == "0.00"
+        await at_rest(place)
 
 
 async def test_limits_tell_what_is_left_and_when_to_come_back(tmp_path: Path) -> None:

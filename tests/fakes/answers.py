@@ -37,9 +37,7 @@ def usage(completion_tokens: int) -> dict[str, Any]:
     }
 
 
-def whole(
-    model: str, chat: bool, texts: list[str], with_usage: bool, tokens: int | None = None
-) -> bytes:
+def whole(model: str, chat: bool, texts: list[str], with_usage: bool, tokens: int | None = None) -> bytes:
     """A non-streamed chat completion or completion; its usage says `tokens`, or one per text."""
     text = "".join(texts)
     said: dict[str, Any] = {"message": {"role": "assistant", "content": text}} if chat else {"text": text}

@@ -1,10 +1,9 @@
-"""A budget of one dollar, a thousand clients at once, two gateways on one Redis: never a cent over, hardly one
-left, and nothing reserved in the end; whatever else happens."""
+"""A budget of one dollar, a thousand clients at once, two gateways on one Redis: never a cent over, hardly
+one left, and nothing reserved in the end; whatever else happens."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.place import until
 from tests.fakes.client import Answer
 from tests.fakes.gateway_process import GatewayProcess
 from tests.fakes.upstream import FakeUpstream
@@ -57,9 +57,7 @@ def ended(gateway: GatewayProcess) -> None:
 async def settled(running: list[GatewayProcess], ledgers: list[Path]) -> int:
     """What all ledgers say was charged, which is what the budget says was spent."""
     shown = [await until_nothing_is_reserved(gateway) for gateway in running]
-    deadline = time.monotonic() + 5
-    while charged_nanos(*ledgers) != shown[0]["spent_nanos"] and time.monotonic() < deadline:
-        await asyncio.sleep(0.1)
+    await asyncio.to_thread(until, lambda: charged_nanos(*ledgers) == shown[0]["spent_nanos"], "rows")
     assert {each["spent_nanos"] for each in shown} == {charged_nanos(*ledgers)}
     return charged_nanos(*ledgers)
 
