@@ -1,12 +1,14 @@
-"""Fixtures that any test may ask for. A PostgreSQL server is started by the first test that needs one."""
+"""Fixtures that any test may ask for. PostgreSQL and Redis are started by the first test that needs them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests import redis_server as redis_servers
 from tests.postgres import Server, server
 
 
@@ -31,3 +33,18 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'weir.db'}"
     url: str = request.getfixturevalue("postgres_url")
     return url
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[redis_servers.Server]:
+    """One server for the whole run; whoever kills or freezes a server starts one of its own."""
+    with redis_servers.server() as running:
+        yield running
+
+
+@pytest.fixture
+def redis_url(redis_server: redis_servers.Server) -> str:
+    """An empty Redis."""
+    with closing(redis_server.client()) as client:
+        client.flushall()
+    return redis_server.url

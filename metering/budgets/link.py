@@ -110,7 +110,6 @@ class Trip:
             account = self.accounts[ask if unseeded else code]
             verdicts.append(Verdict(Answer.UNSEEDED if unseeded else Answer.FULL, account))
         for account, sent, entry in zip(self.accounts, self.asks, reply.entries, strict=True):
-            assert sent.push is not None
             account.learn(entry, sent.push, *granted.get(account, (0, 0)))
         return verdicts
 
@@ -182,6 +181,7 @@ class Link:
     async def come_back(self) -> bool:
         """Look whether the state is there, and tell it everything. False: still away."""
         try:
+            await self._store.connect()
             await self._drive(self._resend())
         except StateAway:
             return False

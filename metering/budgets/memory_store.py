@@ -124,6 +124,9 @@ class MemoryStore:
                 own = bucket.processes[process]
                 bucket.processes[process] = own._replace(settled=own.settled - charged)
 
+    async def connect(self) -> None:
+        """There is nothing to connect to."""
+
     async def aclose(self) -> None:
         """There is nothing to close."""
 
@@ -133,12 +136,11 @@ class MemoryStore:
         if ask.cut_us:
             self._cuts.setdefault(ask.family, {})[process] = ask.cut_us
         newest = self._bucket(ask.counter, ask.bucket.start_us, ask.bucket.end_us)
-        if ask.push is not None:
-            newest.processes[process] = ask.push
-            newest.swept.pop(process, None)
-            if not ask.cut_us:
-                newest.seeds.pop(process, None)
-        found = _Sum(newest, newest.processes.get(process, _NOTHING))
+        newest.processes[process] = ask.push
+        newest.swept.pop(process, None)
+        if not ask.cut_us:
+            newest.seeds.pop(process, None)
+        found = _Sum(newest, ask.push)
         for start_us in ask.window:
             bucket = self._buckets.get((ask.counter, start_us))
             if bucket is not None:
@@ -173,8 +175,7 @@ class MemoryStore:
             remaining = ask.limit - it.spent - it.reserved
             it.slice = max(0, min(ask.slice_cap, remaining // SLICE_SHARE))
             it.lease(it.slice, it.slice)
-        if ask.push is not None:
-            it.newest.processes[process] = it.own
+        it.newest.processes[process] = it.own
         reached = max((rung for rung in ask.rungs if 0 < rung * ask.base <= it.spent * 100), default=0)
         announced = self._announced(ask)
         if reached > announced:
@@ -191,8 +192,12 @@ class MemoryStore:
     def _sweep(self, bucket: _Bucket) -> None:
         """What the dead leased is free, and what they are taken to have used is spent: once."""
         now = self._clock.monotonic()
-        for process, push in bucket.processes.items():
-            if (push.leased or push.charge) and self._alive.get(process, (now, 0))[0] <= now:
+        for process, push in list(bucket.processes.items()):
+            if self._alive.get(process, (now, 0))[0] > now:
+                continue
+            if push == _NOTHING:
+                del bucket.processes[process]
+            elif push.leased or push.charge:
                 charge = 0 if process in self._closed else push.charge
                 bucket.processes[process] = push._replace(settled=push.settled + charge, leased=0, charge=0)
                 bucket.swept[process] = bucket.swept.get(process, 0) + charge

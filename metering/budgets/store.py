@@ -66,7 +66,7 @@ class Ask(NamedTuple):
     """Whether its past is asked of the ledger."""
     cut_us: int
     """From when on this process counted it; 0: from the start of the bucket or of the process."""
-    push: Push | None
+    push: Push
 
 
 class Request(NamedTuple):
@@ -162,6 +162,10 @@ class Store(Protocol):
 
     async def closed(self, process: str, writes: Sequence[SeedWrite]) -> None:
         """The process is dead and the ledger has all its rows: these are its exact sums."""
+        ...
+
+    async def connect(self) -> None:
+        """Make sure of the connection, with more patience; never on the road."""
         ...
 
     async def aclose(self) -> None: ...

@@ -1,0 +1,75 @@
+"""From an address to a Redis client that never retries by itself and never waits long.
+
+`redis://` and `rediss://` as everywhere; `redis+sentinel://host:port,host:port/service/db` asks sentinels who
+the master is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+Client = Redis
+
+SCHEMES = ("redis", "rediss", "redis+sentinel")
+_SENTINEL_PORT = 26379
+
+
+def open_client(url: str, patience_s: float) -> Client:
+    """Connects on first use. Raises ValueError."""
+    scheme = urlsplit(url).scheme
+    if scheme not in SCHEMES:
+        raise ValueError(
+            f"state: an address begins with redis://, rediss:// or redis+sentinel://, not {scheme}:"
+        )
+    settings: dict[str, Any] = {
+        "socket_timeout": patience_s,
+        "socket_connect_timeout": patience_s,
+        "retry": Retry(NoBackoff(), 0),  # a command that was sent may have been done: whoever sent it decides
+        "protocol": 2,
+        "client_name": "weir",
+    }
+    if scheme == "redis+sentinel":
+        return _master(url, settings)
+    return Redis.from_url(url, **settings)
+
+
+def without_password(url: str) -> str:
+    """The address as it may be shown."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _master(url: str, settings: dict[str, Any]) -> Client:
+    parts = urlsplit(url)
+    who, _, hosts = parts.netloc.rpartition("@")
+    service, _, database = parts.path.lstrip("/").partition("/")
+    if not hosts or not service or not (database or "0").isdigit():
+        raise ValueError("state: write sentinels as redis+sentinel://host:port,host:port/service/db")
+    if who:
+        user, _, password = who.partition(":")
+        settings |= {"username": unquote(user) or None, "password": unquote(password) or None}
+    waits = ("socket_timeout", "socket_connect_timeout", "retry")
+    sentinels = Sentinel(  # type: ignore[no-untyped-call]
+        [_host(each) for each in hosts.split(",")],
+        sentinel_kwargs={name: settings[name] for name in waits},
+        db=int(database or 0),
+        **settings,
+    )
+    master: Client = sentinels.master_for(service)
+    return master
+
+
+def _host(text: str) -> tuple[str, int]:
+    """Raises ValueError."""
+    host, _, port = text.rpartition(":")
+    if not host:
+        return port, _SENTINEL_PORT
+    if not port.isdigit():
+        raise ValueError(f"state: {text!r} is no host:port")
+    return host.strip("[]"), int(port)
