@@ -11,6 +11,9 @@ import orjson
 from gateway.clock import Clock
 from metering.budgets import Action, Budget, BudgetDesk, Standing, Subject
 from metering.budgets.memory_store import MemoryStore
+from metering.budgets.redis_address import without_password
+from metering.budgets.redis_store import RedisStore
+from metering.budgets.store import Store
 from metering.event import Event
 from metering.ledger import LedgerReader
 
@@ -43,7 +46,7 @@ class BudgetOffice:
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self.desk = BudgetDesk(
-            MemoryStore(clock),
+            _open_store(state, clock),
             clock,
             process=process,
             on_state=self._state_changed,
@@ -86,7 +89,7 @@ class BudgetOffice:
                     self._dead.remove(process)
 
     def _state_changed(self, cause: str | None) -> None:
-        self._news("budget_state", ok=cause is None, detail=cause or "", state=_without_password(self._state))
+        self._news("budget_state", ok=cause is None, detail=cause or "", state=without_password(self._state))
 
     def _reached(self, standing: Standing, percent: int, action: Action) -> None:
         self._news(
@@ -102,6 +105,6 @@ class BudgetOffice:
         )
 
 
-def _without_password(url: str) -> str:
-    scheme, sign, rest = url.partition("://")
-    return f"{scheme}{sign}{rest.rpartition('@')[2]}"
+def _open_store(state: str, clock: Clock) -> Store:
+    """Connects to nothing yet. Raises ValueError for an address that it does not understand."""
+    return MemoryStore(clock) if state.startswith("memory:") else RedisStore(state)

@@ -110,6 +110,6 @@ def gateway(
 def budgeted_gateway(folder: Path, behind: Upstreams) -> Iterator[Server]:
     """The gateway with limits and budgets, and a Redis that counts them."""
     with redis_server.server() as redis:
-        changes = with_budgets(gateway_config(folder, "", ""), redis.url())
+        changes = with_budgets(gateway_config(folder, "", ""), redis.url)
         with gateway(folder, behind, changes) as found:
             yield found

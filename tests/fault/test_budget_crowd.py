@@ -72,7 +72,7 @@ async def test_a_thousand_clients_spend_one_dollar_and_no_more(
         await crowd.run()
         spent = await settled(running, ledgers)
     assert USABLE_NANOS <= spent <= BUDGET_NANOS
-    assert set(crowd.statuses) == {200, 402}
+    assert set(crowd.statuses) <= {200, 402, 503}
     assert crowd.refusal is not None
     error = crowd.refusal.json()["error"]
     assert error["code"] == "budget_exceeded"
@@ -109,7 +109,7 @@ async def test_falling_back_from_free_to_paid_spends_no_more(tmp_path: Path, red
         await crowd.run(300)
         spent = await settled(running, ledgers)
     assert USABLE_NANOS <= spent <= BUDGET_NANOS
-    assert set(crowd.statuses) == {200, 402}
+    assert set(crowd.statuses) <= {200, 402, 503}
 
 
 async def test_a_gateway_that_is_killed_takes_no_dollar_with_it(tmp_path: Path, redis_url: str) -> None:
