@@ -13,6 +13,7 @@ from metering.budgets import Action, Budget, BudgetDesk, Standing, Subject
 from metering.budgets.memory_store import MemoryStore
 from metering.budgets.redis_address import without_password
 from metering.budgets.redis_store import RedisStore
+from metering.budgets.seed import ledger_seeder
 from metering.budgets.store import Store
 from metering.event import Event
 from metering.ledger import LedgerReader
@@ -49,6 +50,7 @@ class BudgetOffice:
             _open_store(state, clock),
             clock,
             process=process,
+            seeder=ledger_seeder(reader),
             on_state=self._state_changed,
             on_notify=self._reached,
         )

@@ -10,11 +10,15 @@ from metering.money import format_usd
 
 
 def standing_json(standing: Standing) -> dict[str, Any]:
-    """Amounts in the budget's unit; those in USD as exact decimals, and in nano-dollars beside them."""
+    """Amounts in the budget's unit; those in USD as exact decimals, and in nano-dollars beside them. What is
+    not known yet is null."""
     budget = standing.budget
-    amounts = {name: getattr(standing, name) for name in ("limit", "spent", "reserved", "remaining")}
+    amounts: dict[str, int | None] = {"limit": standing.limit}
+    known = standing.state != "unseeded"
+    for name in ("spent", "reserved", "remaining"):
+        amounts[name] = getattr(standing, name) if known else None
     if budget.unit == "usd":
-        shown: dict[str, Any] = {name: format_usd(amount) for name, amount in amounts.items()}
+        shown: dict[str, Any] = {name: _usd(amount) for name, amount in amounts.items()}
         shown |= {f"{name}_nanos": amount for name, amount in amounts.items()}
     else:
         shown = dict(amounts)
@@ -32,3 +36,7 @@ def standing_json(standing: Standing) -> dict[str, Any]:
         "unknown_events": standing.unknown_events,
         "at": {str(percent): action for percent, action in budget.ladder},
     }
+
+
+def _usd(nanos: int | None) -> str | None:
+    return None if nanos is None else format_usd(nanos)

@@ -50,7 +50,7 @@ def as_text(standings: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _row(standing: Mapping[str, Any]) -> list[str]:
-    amounts = [str(standing[name]) for name in ("spent", "reserved", "remaining")]
+    amounts = [str(standing[name] or "") for name in ("spent", "reserved", "remaining")]
     unknown = standing["unknown_events"]
     state = standing["state"] + (f", {unknown} of unknown cost" if unknown else "")
     return [

@@ -68,6 +68,7 @@ class Crowd:
         self.statuses: Counter[int] = Counter()
         self.refusal: Answer | None = None
         self._ask = ask
+        self._counted = asyncio.Event()
         self._seed = seed
 
     async def run(self, clients: int = CLIENTS) -> None:
@@ -76,11 +77,18 @@ class Crowd:
             for number in range(clients):
                 group.create_task(self._client(Random(f"{self._seed}/{number}")))
 
+    async def served(self, answers: int) -> None:
+        """Until so many were."""
+        while self.statuses[200] < answers:
+            await self._counted.wait()
+            self._counted.clear()
+
     async def _client(self, random: Random) -> None:
         refused = 0
         while refused < REFUSALS_IN_A_ROW:
             answer = await self._ask(self, random)
             self.statuses[answer.status] += 1
+            self._counted.set()
             if answer.status == 402:
                 self.refusal = answer
                 refused += 1
@@ -118,7 +126,7 @@ async def plainly(crowd: Crowd, random: Random) -> Answer:
 async def until_nothing_is_reserved(gateway: GatewayProcess, within_s: float = 10.0) -> dict[str, Any]:
     """The budget as the gateway shows it. Fails unless its reserve is exactly 0 in time."""
     deadline = time.monotonic() + within_s
-    while (shown := await budget(gateway))["reserved_nanos"] != 0:
+    while (shown := await budget(gateway))["reserved_nanos"] != 0:  # or not known yet
         assert time.monotonic() < deadline, shown
         await asyncio.sleep(0.2)
     return shown

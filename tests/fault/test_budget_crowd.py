@@ -57,6 +57,7 @@ def ended(gateway: GatewayProcess) -> None:
 async def settled(running: list[GatewayProcess], ledgers: list[Path]) -> int:
     """What all ledgers say was charged, which is what the budget says was spent."""
     shown = [await until_nothing_is_reserved(gateway) for gateway in running]
+    print("SHOWN", [(x["spent_nanos"],x["state"]) for x in shown], charged_nanos(*ledgers), [charged_nanos(l) for l in ledgers])
     await asyncio.to_thread(until, lambda: charged_nanos(*ledgers) == shown[0]["spent_nanos"], "rows")
     assert {each["spent_nanos"] for each in shown} == {charged_nanos(*ledgers)}
     return charged_nanos(*ledgers)
@@ -117,7 +118,7 @@ async def test_a_gateway_that_is_killed_takes_no_dollar_with_it(tmp_path: Path, 
     async with gateways(tmp_path, redis_url, 2) as (running, ledgers):
         crowd = Crowd(running, plainly, seed=4)
         under_way = asyncio.create_task(crowd.run(300))
-        await asyncio.sleep(0.15)
+        await crowd.served(15)
         running[1].kill()
         crowd.gateways = running[:1]
         await under_way
