@@ -160,3 +160,34 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def relayed(port: int, to: int) -> Iterator[None]:
+    """What connects to `port` reaches `to`: as a name does that was moved to another server."""
+    command = [sys.executable, "-c", _RELAY, str(port), str(to)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == b"ready\n"
+            yield
+        finally:
+            process.kill()
+
+
+_RELAY = """
+import asyncio, sys
+port, to = map(int, sys.argv[1:])
+async def copy(reader, writer):
+    while data := await reader.read(65536):
+        writer.write(data)
+    writer.close()
+async def serve(reader, writer):
+    upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", to)
+    await asyncio.gather(copy(reader, upstream_writer), copy(upstream_reader, writer))
+async def main():
+    server = await asyncio.start_server(serve, "127.0.0.1", port, reuse_address=True)
+    print("ready", flush=True)
+    await server.serve_forever()
+asyncio.run(main())
+"""

@@ -40,6 +40,7 @@ class Account:
         "others_unknown",
         "part",
         "pushed",
+        "rungs",
         "seeded",
         "seen",
         "settled",
@@ -61,6 +62,8 @@ class Account:
         self.cut_us = 0
         self.limit: int | None = 0
         self.limited = True
+        self.rungs: tuple[int, ...] = ()
+        """Percents of the ladder."""
         self.first_rung = 0
         """Below this amount no rung is reached."""
         self.free = 0
@@ -84,10 +87,10 @@ class Account:
         self.pushed: Push | None = None
         """What the state knows of this process."""
 
-    def restrict(self, limit: int | None) -> None:
-        """The limit from now on; None refuses nothing."""
-        lowest = min((percent for percent, _ in self.budget.ladder), default=0)
-        self.first_rung = self.budget.limit * lowest // 100 if lowest else _BOUNDLESS
+    def restrict(self, limit: int | None, *, retired: bool = False) -> None:
+        """The limit from now on; None refuses nothing. What is retired is counted and does nothing."""
+        self.rungs = () if retired else tuple(percent for percent, _ in self.budget.ladder)
+        self.first_rung = self.budget.limit * self.rungs[0] // 100 if self.rungs else _BOUNDLESS
         was_limited, self.limit, self.limited = self.limited, limit, limit is not None
         if not self.limited:
             self.free = _BOUNDLESS
@@ -109,7 +112,7 @@ class Account:
             window=self.window,
             limit=self.limit,
             base=budget.limit,
-            rungs=tuple(percent for percent, _ in budget.ladder),
+            rungs=self.rungs,
             slice_cap=SLICE_CAPS[budget.unit] if lease and self.limited else 0,
             seeds=budget.seeded,
             cut_us=self.cut_us,

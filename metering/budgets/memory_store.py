@@ -58,6 +58,7 @@ class _Sum:
     unknown: int = 0
     slice: int = 0
     seeded: bool = True
+    refused: bool = False
 
     def lease(self, amount: int, charge: int) -> None:
         self.reserved += amount
@@ -165,13 +166,14 @@ class MemoryStore:
             if not it.seeded:
                 return UNSEEDED, need.ask
             if limit is not None and it.spent + it.reserved + need.amount > limit:
+                it.refused = True
                 return need.ask, 0
         for need in group:
             sums[need.ask].lease(need.amount, need.charge)
         return GRANTED, 0
 
     def _finish(self, process: str, ask: Ask, it: _Sum) -> Entry:
-        if ask.limit is not None and it.seeded:
+        if ask.limit is not None and it.seeded and not it.refused:
             remaining = ask.limit - it.spent - it.reserved
             it.slice = max(0, min(ask.slice_cap, remaining // SLICE_SHARE))
             it.lease(it.slice, it.slice)

@@ -124,7 +124,7 @@ for _, g in ipairs(q.groups) do
       code, which = -2, need[1]
       break
     elseif a.limit >= 0 and a.spent + a.reserved + need[2] > a.limit then
-      code = need[1]
+      code, a.refused = need[1], true
       break
     end
   end
@@ -136,7 +136,7 @@ for _, g in ipairs(q.groups) do
 end
 
 for _, a in ipairs(q.asks) do
-  if a.limit >= 0 and a.seeded then
+  if a.limit >= 0 and a.seeded and not a.refused then
     a.slice = math.max(0, math.min(a.cap, math.floor((a.limit - a.spent - a.reserved) / q.share)))
     if a.slice > 0 then lease(a, a.slice, a.slice) end
   end

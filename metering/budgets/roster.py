@@ -57,7 +57,8 @@ class Family:
                 self._limit(account)
 
     def _limit(self, account: Account) -> None:
-        account.restrict(None if self.retired_until_us is not None else self.budget.effective)
+        retired = self.retired_until_us is not None
+        account.restrict(None if retired else self.budget.effective, retired=retired)
 
 
 class Plan:

@@ -21,7 +21,7 @@ EVE = Subject("globex", "web", "eve")
 class MovedClock:
     """Stands still until it is told to move."""
 
-    def __init__(self, wall_ns: int = NOW_NS + 3_600 * 10**9) -> None:
+    def __init__(self, wall_ns: int = NOW_NS + 3_603 * 10**9) -> None:
         self._wall_ns, self._monotonic = wall_ns, 1_000.0
 
     def wall_ns(self) -> int:
