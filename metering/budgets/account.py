@@ -218,6 +218,7 @@ class Account:
             bucket=self.bucket,
             now_us=now_us,
             reason=reason,
+            seeded=self.seeded or not self.seen,
         )
 
     def standing(self, away: bool) -> Standing:

@@ -10,19 +10,21 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from metering.budgets.account import Account
-from metering.budgets.link import Answer, Link, Part
+from metering.budgets.holds import Hold, Permit, hold_parts, permit_parts, permitted
+from metering.budgets.link import Link
 from metering.budgets.model import ACTIONS, Action, Bound, Budget, Standing, Subject
 from metering.budgets.periods import US_PER_S, Rolling
+from metering.budgets.reserving import Reserver
 from metering.budgets.roster import Plan, Roster
 from metering.budgets.seeding import Seeding
 from metering.budgets.store import KEPT_S, Entry, Seeder, Store
+
+__all__ = ["BudgetDesk", "Hold", "Permit"]
 
 TTL_S = 5.0
 TICK_S = 0.25
 PROBE_S = (0.1, 1.0)
 """How long after a failure the state is looked for again: at first, and at most."""
-SEED_WAIT_S = 0.12
-"""A hold waits this long for the ledger's sums; with one exchange before and after it stays below 250 ms."""
 REFRESH_S = 1.0
 """How old the view of what other processes spent may grow."""
 FORGET_S = 60.0
@@ -31,75 +33,6 @@ FORGET_S = 60.0
 class Clock(Protocol):
     def monotonic(self) -> float: ...
     def wall_ns(self) -> int: ...
-
-
-class Hold:
-    """The bound of one attempt, reserved in every budget that covers it."""
-
-    __slots__ = ("_bound", "_desk", "_opened", "_plan", "_settled", "_started_us", "_subject", "_version")
-
-    def __init__(
-        self,
-        desk: BudgetDesk,
-        plan: Plan,
-        subject: Subject,
-        bound: Bound,
-        started_us: int,
-        opened: tuple[Account, ...] = (),
-    ) -> None:
-        self._desk = desk
-        self._plan = plan
-        self._subject = subject
-        self._bound = bound
-        self._started_us = started_us
-        self._opened = opened
-        self._version = desk.version
-        self._settled = False
-
-    def settle(self, nanos: int | None, tokens: int) -> None:
-        """Charge what it cost, in full even above the bound; None is unknown. A second call does nothing."""
-        if self._settled:
-            return
-        self._settled = True
-        bound, opened, spent = self._bound, self._opened, nanos or 0
-        held, charge = bound.nanos or 0, bound.expected_nanos
-        for account in self._plan.usd:
-            account.settle(held, charge, spent, opened=account in opened if opened else False)
-        for account in self._plan.tokens:
-            account.settle(
-                bound.tokens,
-                bound.expected_tokens,
-                tokens,
-                opened=account in opened if opened else False,
-            )
-        desk = self._desk
-        if spent > held or tokens > bound.tokens or nanos is None:
-            desk.unusual(self._plan, over=spent > held or tokens > bound.tokens, unknown=nanos is None)
-        if self._version != desk.version:
-            desk.charge_newer(self._plan, self._subject, self._started_us, self._version, nanos, tokens)
-
-    def release(self) -> None:
-        """Nothing was used."""
-        self.settle(0, 0)
-
-
-class Permit:
-    """One running request."""
-
-    __slots__ = ("_opened", "_plan", "_released")
-
-    def __init__(self, plan: Plan, opened: tuple[Account, ...] = ()) -> None:
-        self._plan = plan
-        self._opened = opened
-        self._released = False
-
-    def release(self) -> None:
-        """It runs no more; it still counts as a request. A second call does nothing."""
-        if self._released:
-            return
-        self._released = True
-        for account in self._plan.concurrency:
-            account.settle(1, 0, 0, opened=account in self._opened)
 
 
 class BudgetDesk:
@@ -136,6 +69,7 @@ class BudgetDesk:
             on_state=self._state_changed,
         )
         self._seeding = Seeding(store, seeder, clock)
+        self._reserver = Reserver(self._link, self._seeding, self._roster.families)
         self._probe_at, self._probe_wait_s = 0.0, PROBE_S[0]
         self._refreshed_at = self._forgot_at = clock.monotonic()
 
@@ -163,7 +97,7 @@ class BudgetDesk:
         if held is not None:
             return held
         plan = self._roster.plan(subject, now_us)
-        opened = await self._reserve(_hold_parts(plan, bound), now_us)
+        opened = await self._reserver.soon(hold_parts(plan, bound), now_us)
         return Hold(self, plan, subject, bound, now_us, opened)
 
     def try_permit(self, subject: Subject, now_us: int) -> Permit | None:
@@ -185,8 +119,8 @@ class BudgetDesk:
         if permit is not None:
             return permit
         plan = self._roster.plan(subject, now_us)
-        opened = await self._reserve(_permit_parts(plan), now_us)
-        return _permitted(plan, opened)
+        opened = await self._reserver.soon(permit_parts(plan), now_us)
+        return permitted(plan, opened)
 
     def action(self, subject: Subject, now_us: int) -> Action | None:
         """The strongest rung that any of the subject's budgets reached."""
@@ -318,61 +252,14 @@ class BudgetDesk:
     # --- reserving ---
 
     def _hold_now(self, plan: Plan, subject: Subject, bound: Bound, now_us: int) -> Hold | None:
-        if self._link.is_local and self._reserve_now(_hold_parts(plan, bound), now_us):
+        if self._link.is_local and self._reserver.now(hold_parts(plan, bound), now_us):
             return Hold(self, plan, subject, bound, now_us)
         return None
 
     def _permit_now(self, plan: Plan, now_us: int) -> Permit | None:
-        if self._link.is_local and self._reserve_now(_permit_parts(plan), now_us):
-            return _permitted(plan, ())
+        if self._link.is_local and self._reserver.now(permit_parts(plan), now_us):
+            return permitted(plan, ())
         return None
-
-    def _reserve_now(self, parts: Sequence[Part], now_us: int) -> bool:
-        """False: something must be asked of the ledger first."""
-        answer, account = self._link.ask_now(parts)
-        if answer is Answer.FULL and account is not None:
-            raise account.refused(_needed(parts, account), now_us)
-        return answer is Answer.GRANTED
-
-    async def _reserve(self, parts: Sequence[Part], now_us: int) -> tuple[Account, ...]:
-        """The accounts among them that were opened: held beyond the lease. Raises Refused."""
-        opened: list[Part] = []
-        asked: set[Account] = set()
-        try:
-            while True:
-                rest = [part for part in parts if part not in opened]
-                answer, account = await self._link.ask(rest)
-                if answer is Answer.AWAY:
-                    opened += self._open(rest, now_us)
-                elif answer is Answer.FULL and account is not None:
-                    raise account.refused(_needed(parts, account), now_us)
-                elif answer is Answer.UNSEEDED and account is not None:
-                    if account in asked or not await self._seeding.wait_for(
-                        account, self._roster.families, SEED_WAIT_S
-                    ):
-                        scarce = [it for it in rest if it.account is account and account.free < it.amount]
-                        opened += self._open(scarce, now_us)
-                    asked.add(account)
-                    continue
-                return tuple(part.account for part in opened)
-        except BaseException:
-            for part in opened:
-                part.account.settle(part.amount, part.charge, 0, opened=True)
-            raise
-
-    def _open(self, parts: Sequence[Part], now_us: int) -> list[Part]:
-        """While the state is away: from the lease, then up to this process's share of the exposure."""
-        opened = [part for part in parts if part.account.free < part.amount]
-        for account, amount, _ in opened:
-            room = account.room_while_away(self._link.replicas)
-            if room is None or room < amount:
-                raise account.refused(amount, now_us, "away")
-        for part in parts:
-            if part in opened:
-                part.account.open(part.amount, part.charge)
-            else:
-                part.account.hold(part.amount, part.charge)
-        return opened
 
     # --- what settling rarely needs ---
 
@@ -385,7 +272,7 @@ class BudgetDesk:
         self._active.update(plan.usd, plan.tokens)
 
     def charge_newer(
-        self, plan: Plan, subject: Subject, started_us: int, version: int, nanos: int | None, tokens: int
+        self, plan: Plan, subject: Subject, started_us: int, nanos: int | None, tokens: int
     ) -> None:
         """Budgets that came after the hold count it too."""
         known = {account.family for account in plan.accounts}
@@ -400,24 +287,3 @@ class BudgetDesk:
 
     def _now_us(self) -> int:
         return self._clock.wall_ns() // 1_000
-
-
-def _hold_parts(plan: Plan, bound: Bound) -> list[Part]:
-    usd = [Part(account, bound.nanos or 0, bound.expected_nanos) for account in plan.usd]
-    return usd + [Part(account, bound.tokens, bound.expected_tokens) for account in plan.tokens]
-
-
-def _permit_parts(plan: Plan) -> list[Part]:
-    requests = [Part(account, 1, 1) for account in plan.requests]
-    return requests + [Part(account, 1, 0) for account in plan.concurrency]
-
-
-def _permitted(plan: Plan, opened: tuple[Account, ...]) -> Permit:
-    """Requests count from now on, whatever becomes of them."""
-    for account in plan.requests:
-        account.settle(1, 1, 1, opened=account in opened)
-    return Permit(plan, opened)
-
-
-def _needed(parts: Sequence[Part], account: Account) -> int:
-    return next(part.amount for part in parts if part.account is account)

@@ -167,7 +167,12 @@ class Link:
         self._waiting.append(_Waiting(parts, done))
         if self._pumping is None:
             self._pumping = asyncio.create_task(self._pump())
-        return await done
+        try:
+            return await done
+        except asyncio.CancelledError:
+            if not done.cancelled() and done.done() and done.result().answer is Answer.GRANTED:
+                _give_back(parts)  # granted, but whoever asked was cancelled before hearing of it
+            raise
 
     async def push(self, accounts: Sequence[Account]) -> bool:
         """Tell the state of these, and that this process lives. False: it is away."""
@@ -216,8 +221,7 @@ class Link:
             if not waiting.done.done():
                 waiting.done.set_result(verdict)
             elif verdict.answer is Answer.GRANTED:  # whoever asked has left
-                for part in waiting.parts:
-                    part.account.unhold(part.amount, part.charge)
+                _give_back(waiting.parts)
 
     async def _drive(self, steps: Steps[T]) -> T:
         async with self._line:
@@ -277,6 +281,11 @@ class Link:
     def _request(self, trip: Trip) -> Request:
         self._number += 1
         return Request(self._process, self._number, self._answered, self._ttl_s, trip.asks, trip.needs)
+
+
+def _give_back(parts: Sequence[Part]) -> None:
+    for part in parts:
+        part.account.unhold(part.amount, part.charge)
 
 
 def _chunks(accounts: Sequence[Account]) -> list[Sequence[Account]]:

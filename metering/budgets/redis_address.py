@@ -28,7 +28,9 @@ def open_client(url: str, patience_s: float) -> Client:
             f"state: an address begins with redis://, rediss:// or redis+sentinel://, not {scheme}:"
         )
     settings: dict[str, Any] = {
-        "socket_timeout": patience_s,
+        # No timeout of the client's own: it wraps every write in `asyncio.wait_for`, which in Python 3.11
+        # loses a cancellation that arrives with the result. The store has a deadline around it all.
+        "socket_timeout": None,
         "socket_connect_timeout": patience_s,
         "retry": Retry(NoBackoff(), 0),  # a command that was sent may have been done: whoever sent it decides
         "protocol": 2,

@@ -26,6 +26,7 @@ class Refused(Exception):
         bucket: Span,
         now_us: int,
         reason: Reason = "exceeded",
+        seeded: bool = True,
     ) -> None:
         self.budget = budget
         self.counter = counter
@@ -37,7 +38,7 @@ class Refused(Exception):
         self.reason = reason
         self.resets_us = budget.resets_us(bucket)
         self.retry_after_s = self._retry_after_s(now_us)
-        super().__init__(self._message())
+        super().__init__(self._message(seeded))
 
     def _retry_after_s(self, now_us: int) -> float:
         if self.reason == "away" or self.resets_us is None or self.spent + self.needed <= self.limit:
@@ -47,13 +48,14 @@ class Refused(Exception):
             until_us = min(until_us, self.budget.period.width_us)
         return max(_SOON_S, until_us / US_PER_S)
 
-    def _message(self) -> str:
+    def _message(self, seeded: bool) -> str:
         def amount(value: int) -> str:
             return format_amount(self.unit, value)
 
         text = f"budget {self.budget.name!r} ({self.counter}, {self.budget.terms}): "
         if self.reason == "away":
-            text += "the state that budgets share is away, and "
+            cause = "the state that budgets share is away" if seeded else "what was spent is not known yet"
+            text += f"{cause}, and "
             if self.budget.open_up_to is None:
                 text += "this budget is closed meanwhile"
             else:
