@@ -45,8 +45,6 @@ class Keeper(Protocol):
 
     outbox: Outbox
 
-    def opened(self, connection: Connection) -> None: ...
-
     def release(self, connection: Connection) -> None:
         """The connection is idle and may serve again."""
         ...
@@ -161,7 +159,6 @@ class Connection(asyncio.Protocol):
         # For a request larger than that, pause_writing and resume_writing tell when it is out; a smaller one
         # is taken as sent, so that the event loop may write several in one go.
         self._transport.set_write_buffer_limits(high=JOIN_BYTES, low=0)
-        self._keeper.opened(self)
 
     def data_received(self, data: bytes) -> None:
         reply = self._reply

@@ -77,6 +77,7 @@ class Http1Transport:
             raise ConnectFailed(f"{lane.peer}: not connected within {timeouts.connect_s:g} s") from error
         except (OSError, UnicodeError) as error:  # UnicodeError: a host name that DNS cannot carry
             raise ConnectFailed(f"{lane.peer}: {error}") from error
+        self._pool.opened(connection)
         if self._pool.closed:
             connection.close()
             raise ConnectFailed(f"{lane.peer}: the transport is closed")

@@ -47,9 +47,6 @@ class Lane:
             del self._idle[connection]
             connection.close()
 
-    def opened(self, connection: Connection) -> None:
-        self._pool.opened(connection)
-
     def release(self, connection: Connection) -> None:
         if len(self._idle) >= self._pool.max_idle:
             connection.close()
@@ -97,8 +94,11 @@ class Pool:
         return lane
 
     def opened(self, connection: Connection) -> None:
+        """Connected, and in somebody's hands: one whose connecting was cancelled half-way is freed without
+        a word, and would be waited for at the end."""
         self.connects_total += 1
-        self._open.add(connection)
+        if not connection.closing:
+            self._open.add(connection)
 
     def lost(self, connection: Connection) -> None:
         self._open.discard(connection)

@@ -41,7 +41,7 @@ async def gateways(
             home = folder / f"gateway-{name}"
             home.mkdir()
             settings = config(home, upstream.base_url, state, **more)
-            gateway = GatewayProcess(settings, home, module=__import__('os').environ.get('GWMOD','gateway.cli'))
+            gateway = GatewayProcess(settings, home)
             await asyncio.to_thread(gateway.__enter__)
             stack.push_async_callback(asyncio.to_thread, ended, gateway)
             running.append(gateway)

@@ -46,8 +46,6 @@ class Keeper:
         self.released = 0
         self.outbox = Outbox(asyncio.get_running_loop())
 
-    def opened(self, connection: Connection) -> None: ...
-
     def release(self, connection: Connection) -> None:
         self.released += 1
 

@@ -48,6 +48,20 @@ async def test_concurrent_requests_have_their_own_and_leave_them_to_others(trans
         assert (up.connections, transport.stats().idle) == (32, 32)
 
 
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_connection_whose_making_was_cancelled_is_not_waited_for(
+    transport: Http1Transport, turns: int
+) -> None:
+    async with upstream(says_its_number) as up:
+        asking = asyncio.create_task(ask_whole(transport, up.origin))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        async with asyncio.timeout(5):
+            await transport.aclose()
+
+
 async def test_the_last_used_serves_first(transport: Http1Transport) -> None:
     async with upstream(says_its_number) as up:
         replies = [await ask(transport, up.origin, fresh=True) for _ in range(3)]
