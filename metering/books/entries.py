@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Literal, get_args
 
@@ -91,11 +91,17 @@ def write_entries(session: Session, entries: Sequence[Entry]) -> int:
     for entry in entries:
         if session.run(select(book_entries.c.id).where(book_entries.c.id == entry.id)):
             continue
-        if entry.month in closed or (closed and entry.month < max(closed)):
-            raise ClosedMonth(entry.month, next_open_month(closed) or entry.month)
+        refuse_closed(entry.month, closed)
         session.run(insert_into(session, book_entries).values(**asdict(entry)))
         new += 1
     return new
+
+
+def refuse_closed(month: str, closed: Collection[str]) -> None:
+    """Months close in order: what is older than a closed one takes nothing either. Raises ClosedMonth."""
+    following = next_open_month(closed)
+    if following is not None and month < following:
+        raise ClosedMonth(month, following)
 
 
 def entry_id(created_us: int, seed: str | None = None) -> str:

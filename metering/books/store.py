@@ -1,6 +1,6 @@
 """One transaction at a time on the books, on either database: whoever comes second waits.
 
-Everything read in a transaction is of one moment, the ledger's rows included: what is frozen is what was there.
+What is read in a transaction is of one moment, the ledger's rows included: what is frozen is what was there.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _described(statement: Statement | Query) -> Query:
 
 
 def open_books(url: str) -> BookStore:
-    """The books in the ledger at this address; nothing is opened yet. Raises LedgerError for a bad address."""
+    """The books in the ledger at this address. Opens nothing yet. Raises LedgerError for a bad address."""
     return PostgresBooks(url) if is_postgresql(url) else SqliteBooks(sqlite_path(url))
 
 
@@ -111,8 +111,8 @@ class PostgresBooks:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """See BookStore.transaction. The lock is taken before the snapshot, so that what the last one wrote is
-        in it."""
+        """See BookStore.transaction. The lock is taken before the snapshot: what the last one wrote is in
+        it."""
         import psycopg
 
         from metering.store.pg_connection import PostgresSession, connect, deadline
