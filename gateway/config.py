@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from gateway.config_books import BooksSettings
 from gateway.config_gpu import GpuSettings, GpuWindowSettings
 from gateway.config_types import Bytes, HttpUrl, Name, Seconds, SecondsOrZero, Settings, Share, Usd
 from metering.gpu_rates import GpuRate, GpuRates
@@ -319,6 +320,7 @@ class GatewaySettings(Settings):
     rates: tuple[RateSettings, ...] = ()
     gpu_rates: tuple[GpuRateSettings, ...] = ()
     gpu: GpuWindowSettings = Field(default_factory=GpuWindowSettings)
+    books: BooksSettings = Field(default_factory=BooksSettings)
     markup: MarkupSettings = Field(default_factory=MarkupSettings)
     discount: DiscountSettings = Field(default_factory=DiscountSettings)
     unknown_price: Literal["refuse", "ceiling", "flag"] = Field(
