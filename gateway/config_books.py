@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import inf
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.config_types import Name, SecondsOrZero, Settings, Usd
 from metering.books.policy import BooksPolicy, SplitRule
@@ -28,6 +28,8 @@ def _by(value: object) -> object:
     for tenant, weight in weights.items():
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < inf:
             raise ValueError(f"the weight of {tenant} must be a number of at least 0")
+    if not any(weights.values()):
+        raise ValueError("fixed needs a weight above 0")
     return value
 
 
@@ -37,12 +39,6 @@ class FixedSplitSettings(Settings):
     fixed: Mapping[Name, Usd] = Field(
         min_length=1, description="Tenant: weight. Only their proportions count: 7 and 3 are 0.7 and 0.3."
     )
-
-    @model_validator(mode="after")
-    def _somebody_pays(self) -> FixedSplitSettings:
-        if not any(self.fixed.values()):
-            raise ValueError("fixed needs a weight above 0")
-        return self
 
 
 class SplitSettings(Settings):
