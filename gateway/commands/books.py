@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
-from gateway.books_desk import keeper_of
+from gateway.books_desk import cost_center_of, keeper_of
 from gateway.clock import SystemClock
 from gateway.commands import books_show as show
 from gateway.commands.common import CommandFailed, add_config, fail, load_for_books, operator
@@ -113,7 +113,8 @@ def _enter(arguments: argparse.Namespace, kind: Kind, usd: Decimal) -> int:
     now_us = SystemClock.wall_ns() // 1000
     cost_center = arguments.cost_center
     if cost_center is None:
-        cost_center = _cost_center(arguments, settings)
+        reader = open_reader(settings.ledger)
+        cost_center = cost_center_of(arguments.tenant, directory(arguments.config), reader)
     entry = Entry(
         id=entry_id(now_us),
         month=arguments.month,
@@ -131,20 +132,6 @@ def _enter(arguments: argparse.Namespace, kind: Kind, usd: Decimal) -> int:
     _keeper(settings).add(entry)
     sys.stdout.write(show.entered(entry))
     return 0
-
-
-def _cost_center(arguments: argparse.Namespace, settings: GatewaySettings) -> str:
-    """Of a tenant that the file or the key store knows, or that has a statement. Raises CommandFailed."""
-    tenant: str = arguments.tenant
-    if not tenant:
-        return ""
-    known = {view.name: view.cost_center for view in directory(arguments.config).tenants()}
-    if tenant not in known and not list_statements(open_reader(settings.ledger), tenant=tenant, limit=1):
-        raise CommandFailed(
-            f"no tenant is named {tenant}, in the file or in the key store; of one that is gone, name its "
-            "--cost-center"
-        )
-    return known.get(tenant, "")
 
 
 def _entries(arguments: argparse.Namespace) -> int:

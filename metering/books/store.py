@@ -15,10 +15,12 @@ from metering.ledger import LedgerError, LedgerUnavailable, Row, Statement
 from metering.ledger_url import is_postgresql, open_ledger, sqlite_path, without_password
 from metering.periods import LOCAL_PERIOD, local_period
 from metering.schema import migrate
+from metering.store.migrate import HEAD, VERSION_QUERY
 from metering.store.sql import Query, Session
 from metering.store.sqlite_session import SqliteSession
 
 if TYPE_CHECKING:
+    import psycopg
     from sqlalchemy.engine.interfaces import Dialect
 
     from metering.store.pg_connection import Patience
@@ -119,11 +121,11 @@ class PostgresBooks:
 
         limit_s = self._patience.report_s
         try:
-            self._bring_up_to_date()
             with (
                 connect(self._url, self._patience, limit_s=limit_s) as connection,
                 deadline(connection, 2 * limit_s + self._patience.slack_s),
             ):
+                self._bring_up_to_date(connection)
                 connection.execute("SELECT pg_advisory_lock(%s)", (BOOKS_LOCK,))
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 with connection.transaction():
@@ -131,7 +133,8 @@ class PostgresBooks:
         except psycopg.Error as error:
             raise LedgerUnavailable(f"ledger {self.name}: {error}") from error
 
-    def _bring_up_to_date(self) -> None:
+    def _bring_up_to_date(self, connection: psycopg.Connection[Row]) -> None:
         """A ledger of an older release has no books yet. What is newer is refused."""
-        with closing(open_ledger(self._url, patience=self._patience)):
-            return
+        ((made,),) = connection.execute("SELECT to_regclass('alembic_version')::text").fetchall()
+        if made is None or connection.execute(VERSION_QUERY).fetchall() != [(HEAD,)]:
+            open_ledger(self._url, patience=self._patience).close()

@@ -35,7 +35,9 @@ rates: [{{model: m, input: 1, output: 2}}]
 tenants: {{acme: {{cost_center: CC-7}}, beta: {{}}}}
 """
         )
-        self.hold(used("acme", DOLLAR + 4), used("beta", CENT // 2 - 10, served_model="=m"), used("corp", None))
+        self.hold(
+            used("acme", DOLLAR + 4), used("beta", CENT // 2 - 10, served_model="=m"), used("corp", None)
+        )
 
     def hold(self, *events: Any) -> None:
         with closing(open_ledger(self.url)) as ledger:
@@ -119,7 +121,7 @@ def test_credits_and_adjustments_stand_on_statements(desk: Desk) -> None:
     [
         (("credit", "acme", "-1", "--why", "x"), "USD: a credit is an amount above 0"),
         (("adjust", "acme", "0", "--why", "x"), "amount_nanos: 0 changes nothing"),
-        (("credit", "acm", "1", "--why", "x"), "no tenant is named acm"),
+        (("credit", "acm", "1", "--why", "x"), "tenant: none is named 'acm'"),
         (("credit", "acme", "1", "--why", " "), "description: say what it is for"),
     ],
 )
