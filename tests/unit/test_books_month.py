@@ -68,7 +68,17 @@ def usage(dice: random.Random) -> list[Event]:
 
 @pytest.fixture
 def office(ledger_url: str) -> Office:
-    office = Office(ledger_url, splits=(SplitRule("idle", "use", "gpu1"),))
+    return a_month(ledger_url)
+
+
+@pytest.fixture
+def file_office(tmp_path: Path) -> Office:
+    """Where the database makes no difference."""
+    return a_month(f"sqlite:///{tmp_path / 'weir.db'}")
+
+
+def a_month(url: str) -> Office:
+    office = Office(url, splits=(SplitRule("idle", "use", "gpu1"),))
     dice = random.Random(7)
     office.hold(*usage(dice))
     for hour in range(3):
@@ -180,22 +190,22 @@ def computed(sheet: Worksheet, values: openpyxl.Workbook) -> int:
     return counted
 
 
-def test_a_statement_is_a_workbook_of_its_own(office: Office, tmp_path: Path) -> None:
-    office.close(JANUARY)
-    number = list_statements(office.reader, tenant="t07")[0].number
-    found = read_statement(office.reader, number)
-    write_statement(tmp_path / "one.xlsx", found, made_us=office.now_us)
+def test_a_statement_is_a_workbook_of_its_own(file_office: Office, tmp_path: Path) -> None:
+    file_office.close(JANUARY)
+    number = list_statements(file_office.reader, tenant="t07")[0].number
+    found = read_statement(file_office.reader, number)
+    write_statement(tmp_path / "one.xlsx", found, made_us=file_office.now_us)
     check = openpyxl.load_workbook(tmp_path / "one.xlsx", data_only=True)
     assert check["summary"]["B2"].value == number
     assert check["statements"]["D2"].value == found.head.total_cents / 100
     assert usd_of(found.head.total_cents) == f"{check['statements']['D3'].value:.2f}"
 
 
-def test_a_report_is_a_workbook_that_adds_up(office: Office, tmp_path: Path) -> None:
+def test_a_report_is_a_workbook_that_adds_up(file_office: Office, tmp_path: Path) -> None:
     sums: dict[str, int] = defaultdict(int)
     grouping = ("tenant", "cost_center", "project", "key", "model", "backend", "category", "tag:task", "day")
-    report = usage_report(office.reader, ReportQuery(grouping, where={"tenant": "t03"}))
-    write_report(tmp_path / "report.xlsx", report, office.now_us)
+    report = usage_report(file_office.reader, ReportQuery(grouping, where={"tenant": "t03"}))
+    write_report(tmp_path / "report.xlsx", report, file_office.now_us)
     book = openpyxl.load_workbook(tmp_path / "report.xlsx", data_only=True)
     facts = {row[0].value: row[1].value for row in book["summary"].iter_rows(min_row=2)}
     assert (facts["only tenant"], facts["requests"]) == ("t03", report.totals.requests)
