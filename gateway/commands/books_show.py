@@ -138,7 +138,7 @@ def _month_table(found: MonthDraft, *, numbered: bool) -> str:
 def _unpriced(events: int) -> str:
     if not events:
         return ""
-    return f"The cost of {events} rows is unknown and in no sum; `weir reprice` prices rows of open months.\n"
+    return f"Rows of unknown cost, in no sum: {events}. `weir reprice` prices those of open months.\n"
 
 
 def closed_before(period: ClosedPeriod) -> str:

@@ -64,7 +64,7 @@ class ChargeLine:
     list_nanos: int | None
     """Before the tenant's factor. None where no row has a known price."""
     cost_nanos: int | None
-    """What is charged, corrections included. None where no row has a known cost: it is not 0."""
+    """What is charged, corrections included. None where there are rows and none has a known cost: not 0."""
     unknown_cost_events: int
     """Rows whose cost nobody knows; it is missing above."""
 
@@ -98,6 +98,8 @@ def known_nanos(lines: Iterable[ChargeLine]) -> int:
 def _line(row: ReportRow) -> ChargeLine:
     key, sums = ChargeKey(*row.group), row.sums
     on_top = sums.gpu_nanos if key.category in ON_TOP else None
+    if not sums.unknown_cost_events and sums.cost_nanos is None:
+        on_top = on_top or 0  # only shares of GPU time, whose rows stand on another line: nothing is unknown
     return ChargeLine(
         **key._asdict(),
         requests=sums.requests,

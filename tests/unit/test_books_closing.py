@@ -245,6 +245,12 @@ def test_gpu_time_of_requests_is_charged_once_and_idle_time_on_the_house(office:
     assert {line.tenant: line.gpu_ns for line in lines if line.category == "gpu"} == {"acme": 5}
 
 
+def test_a_share_whose_row_began_in_another_month_is_shown_and_costs_nothing(file_office: Office) -> None:
+    file_office.window([share("request", "acme", 5, 7 * CENT)], start_us=START_US[JANUARY])
+    (line,) = monthly_charges(file_office.reader, JANUARY, "UTC")
+    assert (line.gpu_ns, line.cost_nanos, line.unknown_cost_events) == (5, 0, 0)
+
+
 def test_months_are_those_of_the_time_zone_and_meet_where_it_was_changed(office: Office) -> None:
     office.policy = replace(office.policy, time_zone="Asia/Kolkata")
     at_us = START_US[FEBRUARY] - 5 * HOUR_US - HOUR_US // 2

@@ -66,7 +66,7 @@ def test_closing_says_what_it_freezes_takes_a_yes_and_is_done_once(desk: Desk) -
     told = desk.books("close", JANUARY, "--yes")
     assert "2026-01: 2026-01-01T00:00:00Z to 2026-02-01T00:00:00Z (UTC)" in told
     assert "2026-01-0001  acme    1.00" in told
-    assert "The cost of 1 rows is unknown and in no sum" in told
+    assert "Rows of unknown cost, in no sum: 1." in told
     assert told.endswith("2026-01 is closed: 3 statements over 1.00 USD.\n")
     again = desk.books("close", JANUARY, "--yes")
     assert again.startswith("2026-01 was closed before")
