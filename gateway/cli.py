@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "reprice": "price an open period again, and correct what changes",
     "journal": "what lies in the journal between the gateway and its ledger",
     "gpu": "whose the GPU time of closed windows was",
+    "books": "close months, and write credits and statements",
 }
 
 

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from gateway.config_budgets import BudgetSettings, LimitSettings
+from gateway.config_books import BooksSettings
 from gateway.config_gpu import GpuSettings, GpuWindowSettings
 from gateway.config_types import Bytes, HttpUrl, Name, Seconds, SecondsOrZero, Settings, Share, StateUrl, Usd
 from metering.gpu_rates import GpuRate, GpuRates
@@ -331,6 +332,7 @@ class GatewaySettings(Settings):
     rates: tuple[RateSettings, ...] = ()
     gpu_rates: tuple[GpuRateSettings, ...] = ()
     gpu: GpuWindowSettings = Field(default_factory=GpuWindowSettings)
+    books: BooksSettings = Field(default_factory=BooksSettings)
     markup: MarkupSettings = Field(default_factory=MarkupSettings)
     discount: DiscountSettings = Field(default_factory=DiscountSettings)
     unknown_price: Literal["refuse", "ceiling", "flag"] = Field(

@@ -8,6 +8,7 @@ from datetime import date
 from urllib.parse import urlsplit
 
 from gateway.config import LOOPBACK_HOSTS, GatewaySettings, RateSettings, RuleConditions, admin_key_problem
+from gateway.config_books import FixedSplitSettings, hidden_splits, unnamed_backends
 from gateway.config_yaml import Plain
 from gateway.price_settings import token_rates
 from gateway.problems import Path, did_you_mean
@@ -73,6 +74,7 @@ def cross_check(
     yield from _rates(settings, names)
     yield from _same_rates(settings)
     yield from _gpu_rates(settings, names)
+    yield from _splits(settings, names, stored_tenants)
     for key, named in (("markup", settings.markup.tenants), ("discount", settings.discount.tenants)):
         for tenant in named:
             yield from _tenant_exists((key, "tenants", tenant), tenant, names, stored_tenants)
@@ -246,6 +248,22 @@ def _listed_price(
             if price is not None:
                 return price
     return None
+
+
+def _splits(
+    settings: GatewaySettings, names: Names, stored_tenants: Collection[str] | None
+) -> Iterator[Finding]:
+    here: Path = ("books", "split")
+    for position, backend in unnamed_backends(settings.books, names.backends):
+        hint = did_you_mean(backend, names.backends)
+        yield Finding((*here, position, "backend"), f"no backend is named {backend}{hint}")
+    for position in hidden_splits(settings.books.split):
+        yield Finding((*here, position), "a rule before this one covers the same cost")
+    for position, rule in enumerate(settings.books.split):
+        if isinstance(rule.by, FixedSplitSettings):
+            for tenant in rule.by.fixed:
+                path = (*here, position, "by", "fixed", tenant)
+                yield from _tenant_exists(path, tenant, names, stored_tenants)
 
 
 def _gpu_rates(settings: GatewaySettings, names: Names) -> Iterator[Finding]:

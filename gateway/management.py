@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.admin.app import create_admin_app
 from gateway.admin.services import AdminServices, AuditRecord, ConfigInForce
+from gateway.books_desk import keeper_of
 from gateway.front.asgi import AsgiApp
 from gateway.keydirectory import KeyDirectory
 from gateway.runtime import FLUSH_WITHIN_S, Runtime
@@ -31,6 +32,10 @@ def management_app(runtime: Runtime) -> AsgiApp:
             config=view.config,
             reload=view.reload,
             audit=view.audit,
+            books=keeper_of(
+                lambda: runtime.loaded.settings, runtime.reader, runtime.clock, view.books_audit, view.flush
+            ),
+            ledger=runtime.reader,
         )
     )
 
@@ -52,7 +57,7 @@ class _View:
         after: str | None,
         newest_first: bool,
     ) -> Sequence[Event]:
-        self._runtime.meter.flush(FLUSH_WITHIN_S)
+        self.flush()
         return query_events(
             self._runtime.reader,
             request_id=request_id,
@@ -64,6 +69,10 @@ class _View:
 
     async def standings(self) -> Sequence[Standing]:
         return self._runtime.budgets.desk.standings(self._runtime.clock.wall_ns() // 1000)
+
+    def flush(self) -> None:
+        """What this process has metered, to the ledger."""
+        self._runtime.meter.flush(FLUSH_WITHIN_S)
 
     def backends(self) -> Sequence[Mapping[str, Any]]:
         return self._runtime.fleet.snapshot()
@@ -84,3 +93,13 @@ class _View:
 
     def audit(self, record: AuditRecord) -> None:
         self._runtime.news("audit", who=record.who, action=record.action, subject=record.subject)
+
+    def books_audit(
+        self,
+        who: str,
+        action: str,
+        subject: str,
+        before: Mapping[str, Any] | None,
+        after: Mapping[str, Any] | None,
+    ) -> None:
+        self.audit(AuditRecord(who, action, subject))

@@ -75,6 +75,18 @@ def round_to_places(amounts: Sequence[int], places: int) -> tuple[list[int], int
     return [count * unit for count in units], total_units * unit
 
 
+def split_units(amounts: Sequence[int], total_units: int, unit: int) -> list[int]:
+    """Amounts -> whole units that add up to `total_units`, each within one unit of its amount.
+
+    What is left after rounding down goes to the largest remainders, earlier positions first. Raises
+    ValueError unless the total is the amounts' sum rounded down or up.
+    """
+    total = sum(amounts)
+    if not total // unit <= total_units <= -(-total // unit):
+        raise ValueError(f"{total_units} units of {unit} are not {total} rounded")
+    return _hand_out(total_units, [divmod(amount, unit) for amount in amounts])
+
+
 def format_usd(nanos: int | None, places: int | None = None) -> str:
     """Plain decimal dollars without a sign of currency: `0.0012`; `-` for an unknown amount.
 

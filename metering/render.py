@@ -34,8 +34,8 @@ def render_json(report: UsageReport) -> str:
     document = {
         "object": "usage_report",
         "group_by": list(query.group_by),
-        "from": _instant(query.from_us),
-        "until": _instant(query.until_us),
+        "from": instant(query.from_us),
+        "until": instant(query.until_us),
         "where": dict(query.where),
         "time_zone": query.time_zone,
         "data": [
@@ -56,7 +56,7 @@ def render_csv(report: UsageReport) -> str:
     writer.writerow([*report.query.group_by, *(_usd_name(name) for name in SUM_NAMES)])
     for row in report.rows:
         amounts = [_csv_cell(name, getattr(row.sums, name)) for name in SUM_NAMES]
-        writer.writerow([*(_inert(text) for text in row.group), *amounts])
+        writer.writerow([*(inert(text) for text in row.group), *amounts])
     return out.getvalue()
 
 
@@ -213,7 +213,8 @@ def _csv_cell(name: str, value: int | None) -> str:
     return format_usd(value) if name in _MONEY else str(value)
 
 
-def _inert(text: str) -> str:
+def inert(text: str) -> str:
+    """As a cell that no spreadsheet runs as a formula."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
@@ -222,7 +223,8 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
-def _instant(epoch_us: int | None) -> str | None:
+def instant(epoch_us: int | None) -> str | None:
+    """ISO 8601, UTC."""
     if epoch_us is None:
         return None
     return (_EPOCH + timedelta(microseconds=epoch_us)).isoformat().replace("+00:00", "Z")

@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI, Response
 from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
-from gateway.admin import budgets, errors, keys, reports, system
+from gateway.admin import books, budgets, errors, keys, reports, system
 from gateway.admin.access import authenticate
 from gateway.admin.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from gateway.admin.roles import PRINCIPAL
@@ -20,7 +20,9 @@ from gateway.ids import ulid
 from gateway.version import __version__
 
 MAX_BODY_BYTES = 100_000
-_DESCRIPTION = "Tenants, keys, usage and the state of this gateway. Inference is at /v1, as in OpenAI's API."
+_DESCRIPTION = (
+    "Tenants, keys, usage, books and the state of this gateway. Inference is at /v1, as in OpenAI's API."
+)
 
 
 def create_admin_app(services: AdminServices) -> ManagementApp:
@@ -38,7 +40,7 @@ def create_admin_app(services: AdminServices) -> ManagementApp:
         ],
     )
     errors.install(api)
-    for module in (keys, reports, budgets, system):
+    for module in (keys, reports, budgets, books, system):
         module.install(api.router, services)
 
     @api.get("/docs", include_in_schema=False)

@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
+from gateway.books_desk import UnknownTenant
 from gateway.errors import (
     BadRequest,
     GatewayError,
@@ -17,6 +18,8 @@ from gateway.errors import (
 )
 from gateway.keystore import BadName, KeyStoreError, KeyStoreUnavailable, NameTaken, NoSuchName
 from gateway.problems import ConfigError
+from metering.books.errors import BadEntry, BooksError, CannotClose, ClosedMonth, NoSuchStatement
+from metering.books.months import BadMonth
 from metering.ledger import LedgerError
 from metering.periods import ReportError
 
@@ -27,6 +30,14 @@ _KEY_STORE: dict[type[KeyStoreError], tuple[type[GatewayError], str]] = {
     KeyStoreUnavailable: (Unavailable, "key_store_unavailable"),
 }
 
+_BOOKS: dict[type[BooksError], tuple[type[GatewayError], str]] = {
+    ClosedMonth: (BadRequest, "month_closed"),
+    CannotClose: (BadRequest, "month_not_closable"),
+    BadEntry: (BadRequest, "bad_entry"),
+    UnknownTenant: (BadRequest, "no_such_name"),
+    NoSuchStatement: (NotFound, "no_such_statement"),
+}
+
 
 def install(app: FastAPI) -> None:
     app.add_exception_handler(GatewayError, _gateway)
@@ -35,6 +46,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(KeyStoreError, _key_store)
     app.add_exception_handler(LedgerError, _ledger)
     app.add_exception_handler(ReportError, _report)
+    app.add_exception_handler(BooksError, _books)
+    app.add_exception_handler(BadMonth, _month)
     app.add_exception_handler(ConfigError, _config)
     app.add_exception_handler(Exception, _defect)
 
@@ -102,6 +115,16 @@ async def _ledger(request: Request, error: Exception) -> Response:
 
 async def _report(request: Request, error: Exception) -> Response:
     return respond(BadRequest(f"{error}."))
+
+
+async def _books(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BooksError)
+    make, code = _BOOKS.get(type(error), (BadRequest, "month_closed"))
+    return respond(make(f"{error}.", code=code))
+
+
+async def _month(request: Request, error: Exception) -> Response:
+    return respond(BadRequest(f"{error}.", param="month"))
 
 
 async def _config(request: Request, error: Exception) -> Response:

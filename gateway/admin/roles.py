@@ -28,4 +28,6 @@ def allow(roles: frozenset[Role]) -> Callable[[Request], Awaitable[Principal]]:
 
 
 AdminOnly = Annotated[Principal, Depends(allow(ADMIN))]
+Finance = Annotated[Principal, Depends(allow(READERS))]
+"""Reads everything, and keeps the books."""
 AnyRole = Annotated[Principal, Depends(allow(EVERYONE))]

@@ -11,7 +11,9 @@ from gateway.config import GatewaySettings
 from gateway.keydirectory import KeyDirectory
 from gateway.tenants import Caller
 from metering.budgets import Standing
+from metering.books.closing import BookKeeper
 from metering.event import Event
+from metering.ledger import LedgerReader
 from metering.reports import ReportQuery, UsageReport
 
 
@@ -71,3 +73,6 @@ class AdminServices:
     reload: Callable[[], Awaitable[ConfigInForce]]
     """Reads the file again, and takes it whole or not at all: raises ConfigError, and the old one goes on."""
     audit: Callable[[AuditRecord], None]
+    books: BookKeeper
+    """Closes months and takes entries; tells its own audit. Blocks. Raises LedgerError and BooksError."""
+    ledger: LedgerReader

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,14 @@ class CommandFailed(Exception):
 def fail(command: str, message: object) -> int:
     sys.stderr.write(f"weir {command}: {message}\n")
     return 1
+
+
+def operator() -> str:
+    """Who runs this command, as the books and the log name them: `cli:` and the user of the system."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return f"cli:{os.getuid()}"
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

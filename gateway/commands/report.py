@@ -1,10 +1,11 @@
-"""What was used and what it cost, from the ledger: a table, JSON, or CSV. Days are UTC days unless a time
-zone is named, the last one included."""
+"""What was used and what it cost, from the ledger: a table, JSON, CSV or a workbook. Days are UTC days
+unless a time zone is named, the last one included."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 from datetime import timedelta
 
 from gateway.commands.common import (
@@ -19,7 +20,9 @@ from metering.ledger import LedgerError
 from metering.ledger_url import open_reader
 from metering.periods import PERIODS, ReportError, period_start_us
 from metering.render import render_csv, render_json, render_text, reported_line
+from metering.report_xlsx import write_report
 from metering.reports import DEFAULT_GROUPING, DIMENSIONS, TAG, ReportQuery, usage_report
+from metering.xlsx import CannotWrite
 
 HELP = "what was used and what it cost"
 _RENDER = {"text": render_text, "json": render_json, "csv": render_csv}
@@ -50,13 +53,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", dest="shape", action="store_const", const="json", default="text")
     shape.add_argument("--csv", dest="shape", action="store_const", const="csv")
+    shape.add_argument("--xlsx", metavar="FILE", help="write a workbook: what was asked, and the rows")
 
 
 def run(arguments: argparse.Namespace) -> int:
     try:
         url = arguments.ledger or load_for_books(arguments.config or DEFAULT_CONFIG).settings.ledger
         report = usage_report(open_reader(url), _query(arguments))
-    except (CommandFailed, LedgerError) as error:
+        if arguments.xlsx:
+            write_report(arguments.xlsx, report, time.time_ns() // 1000)
+            return 0
+    except (CommandFailed, LedgerError, CannotWrite) as error:
         return fail("report", error)
     except ReportError as error:
         fail("report", error)

@@ -15,6 +15,7 @@ from gateway.commands.common import CommandFailed, add_config, day, fail, load_f
 from gateway.config import GatewaySettings
 from gateway.snapshot import compile_snapshot
 from metering.book_charges import BookCharges
+from metering.books.periods import closed_until_us
 from metering.catalogue import GenaiCatalogue
 from metering.days import day_start_us
 from metering.ledger import LedgerError, LedgerReader
@@ -29,7 +30,9 @@ HELP = "price an open period again, and correct what changes"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
-    parser.add_argument("--from", dest="from_", type=day, metavar="DAY", help="first day (default: ever)")
+    parser.add_argument(
+        "--from", dest="from_", type=day, metavar="DAY", help="first day (default: what is open)"
+    )
     parser.add_argument("--to", type=day, metavar="DAY", help="last day (default: now)")
     parser.add_argument("--dry-run", action="store_true", help="say what would change, and write nothing")
     parser.add_argument(
@@ -47,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _reprice(arguments: argparse.Namespace) -> int:
     settings = load_for_books(arguments.config).settings
-    reader, book, period = open_reader(settings.ledger), _book(settings), _period(arguments)
+    reader, book = open_reader(settings.ledger), _book(settings)
+    period = _period(arguments, closed_until_us(reader))
     total = _look(reader, book, period)
     if not arguments.json:
         sys.stdout.write("\n".join(render(total)) + "\n")
@@ -77,12 +81,13 @@ def _book(settings: GatewaySettings) -> Book:
     return BookCharges(snapshot.prices, settings.terms, models, snapshot.baseline)
 
 
-def _period(arguments: argparse.Namespace) -> Period:
+def _period(arguments: argparse.Namespace, open_from_us: int) -> Period:
+    """What is open, unless another beginning is asked for."""
     first, last = arguments.from_, arguments.to
     if first is not None and last is not None and first > last:
         raise CommandFailed("--from: the period ends before it starts")
     return Period(
-        None if first is None else day_start_us(first),
+        open_from_us if first is None else day_start_us(first),
         None if last is None else day_start_us(last + timedelta(days=1)),
     )
 
@@ -98,7 +103,7 @@ def _write(url: str, reader: LedgerReader, book: Book, period: Period) -> int:
     """Planned again, page by page, so that no period is too long for the memory. Pages come oldest first, and
     what is closed is older than what is open: a closed period is refused before anything is written."""
     with closing(open_ledger(url)) as ledger:
-        books = LedgerBooks(ledger)
+        books = LedgerBooks(ledger, closed_until_us(reader))
         return sum(apply(plan, books, yes=True) for plan in plans(reader, book, period))
 
 

@@ -1,0 +1,1 @@
+"""The books: what each tenant pays in a month, later rows, and months that are closed for good."""
