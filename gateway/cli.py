@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "reprice": "price an open period again, and correct what changes",
     "journal": "what lies in the journal between the gateway and its ledger",
     "gpu": "whose the GPU time of closed windows was",
+    "reconcile": "hold a vendor's invoice against the ledger, and book what differs",
 }
 
 
