@@ -56,8 +56,9 @@ class Vendor(NamedTuple):
 
 def _openai_reports(first: date, last: date) -> list[Report]:
     span = [("start_time", str(_seconds(first))), ("end_time", str(_seconds(last + timedelta(days=1))))]
-    by_item = [*span, ("bucket_width", "1d"), ("group_by", "line_item"), ("limit", "180")]
-    by_model = [*span, ("bucket_width", "1d"), ("group_by", "model"), ("limit", "31")]
+    daily = [*span, ("bucket_width", "1d"), ("group_by", "project_id")]
+    by_item = [*daily, ("group_by", "line_item"), ("limit", "180")]
+    by_model = [*daily, ("group_by", "model"), ("limit", "31")]
     return [
         Report("/v1/organization/costs", by_item),
         Report("/v1/organization/usage/completions", by_model),
@@ -68,7 +69,7 @@ def _openai_reports(first: date, last: date) -> list[Report]:
 def _anthropic_reports(first: date, last: date) -> list[Report]:
     until = last + timedelta(days=1)
     span = [("starting_at", f"{first}T00:00:00Z"), ("ending_at", f"{until}T00:00:00Z")]
-    daily = [*span, ("bucket_width", "1d"), ("limit", "31")]
+    daily = [*span, ("bucket_width", "1d"), ("limit", "31"), ("group_by[]", "workspace_id")]
     return [
         Report("/v1/organizations/cost_report", [*daily, ("group_by[]", "description")]),
         Report("/v1/organizations/usage_report/messages", [*daily, ("group_by[]", "model")]),

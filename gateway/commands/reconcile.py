@@ -137,6 +137,8 @@ def _check(arguments: argparse.Namespace) -> None:
     first, last = arguments.from_, arguments.to
     if arguments.api and (first is None or last is None):
         raise CommandFailed("--api needs --from and --to")
+    if arguments.api and arguments.key:
+        raise CommandFailed("--key: what the API tells of costs names no keys; use --project")
     if first is not None and last is not None and first > last:
         raise CommandFailed("--from: the period ends before it starts")
     if arguments.yes and not arguments.adjust:

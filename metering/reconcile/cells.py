@@ -158,7 +158,8 @@ def _split_pool(cell: Cell, pool: int, rates: Rates) -> None:
         return
     per_token = rates(cell.place[0], cell.place[2], cell.place[1]) or {}
     weights = {meter: tokens * per_token.get(meter, Fraction(0)) for meter, tokens in cell.shown.items()}
-    for meter, part in _in_proportion(Fraction(pool), weights, cell.shown).items():
+    parts = _in_proportion(Fraction(pool), weights, cell.shown) or {TOTAL: Fraction(pool)}
+    for meter, part in parts.items():
         _put(cell.charged, meter, part)
 
 

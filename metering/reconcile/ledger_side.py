@@ -125,7 +125,7 @@ def _crossing(days: list[date]) -> Select[*tuple[object, ...]]:
     """Tokens of attempts that began in a day's last hour and ended on the next: rows, since sums of hours do
     not tell. Bounded by the hours, which the index on the start finds."""
     started, finished = events.c.started_us, events.c.finished_us
-    midnight = (started / US_PER_DAY + 1) * US_PER_DAY
+    midnight = (started // US_PER_DAY + 1) * US_PER_DAY
     ends = [day_start_us(day) + US_PER_DAY for day in days]
     last_hours = or_(*((started >= end - US_PER_HOUR) & (started < end) for end in ends))
     groups = (midnight.label("midnight_us"), events.c.backend, events.c.served_model)
