@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
 from metering.reconcile.focus_table import focus_rows
@@ -74,6 +75,7 @@ def import_focus(name: str, data: bytes, options: FocusOptions = NO_OPTIONS) -> 
     return Imported(lines, spoken_of, left_out, left_out_nanos)
 
 
+@lru_cache(maxsize=4096)
 def provider_id(name: str) -> str:
     """`Amazon Web Services` -> `aws`; names that are not known in lower case."""
     words = _WORD.findall(name.lower())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 from metering.reconcile.line import TOTAL
 
@@ -34,6 +35,7 @@ _METER_WORD = re.compile(
 _REGION = re.compile(r"^[A-Z]{2,4}\d?-(?=[a-z])")
 
 
+@lru_cache(maxsize=4096)
 def token_class(text: str) -> str | None:
     """One of CLASSES or TOTAL, or None for a meter that counts no text tokens."""
     words = text.lower()
@@ -51,6 +53,7 @@ def token_class(text: str) -> str | None:
     return TOTAL if _IS_TOKENS.search(words) else None
 
 
+@lru_cache(maxsize=4096)
 def tokens_per_unit(unit: str) -> Decimal | None:
     """`Tokens` -> 1, `1000 Tokens` and `1K tokens` -> 1000, `1M Tokens` -> 1000000; None for other units."""
     found = _UNIT.fullmatch(unit.strip())
@@ -60,6 +63,7 @@ def tokens_per_unit(unit: str) -> Decimal | None:
     return count * _SCALE[(found[2] or "").lower()]
 
 
+@lru_cache(maxsize=4096)
 def model_in(text: str) -> str | None:
     """The model's name in a meter's: what stands before the words that say which tokens."""
     name = _REGION.sub("", _METER_WORD.sub("", text.strip())).strip(" ,|:/._-")

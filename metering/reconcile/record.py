@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from metering.reconcile.line import ImportFailed
@@ -98,6 +99,7 @@ class Record:
             self.fail(name, f"{text[:60]!r} is not a time such as 2026-10-01T00:00:00Z")
 
 
+@lru_cache(maxsize=4096)
 def utc_day_of(text: str) -> date:
     """A time without a zone is UTC. Raises ValueError."""
     moment = datetime.fromisoformat(text.strip().removesuffix(" UTC"))

@@ -1,4 +1,4 @@
-"""`weir reconcile`, on both databases: rows in a ledger, files as vendors write them, entries in the books."""
+"""`weir reconcile`, on both databases: a ledger, files as vendors write them, entries in the books."""
 
 from __future__ import annotations
 
