@@ -93,7 +93,10 @@ class _Row:
 
     def text(self, *columns: str) -> str:
         """Of the first of these columns that says something."""
-        return next((text for column in columns if (text := self._cells.get(column, ""))), "")
+        for column in columns:
+            if text := self._cells.get(column, ""):
+                return text
+        return ""
 
     def cost(self, which: str) -> Decimal:
         """USD. Raises ImportFailed for other currencies."""

@@ -28,11 +28,11 @@ def render_text(result: Result, source: Source, notes: Sequence[str] = ()) -> st
     else:
         lines.append("Neither the vendor nor the ledger has anything in this period.")
     lines += ["", f"{', '.join(source.vendors)}, {source.first} to {source.last} (UTC days)"]
-    totals = [("vendor", result.vendor_nanos), ("ledger", result.ledger_nanos)]
-    totals += [("variance", result.variance_nanos)]
-    named = [(f"  {kind.value}", amount, _where(result, kind)) for kind, amount in result.classes.items()]
-    lines += _table((), [*((name, _signed(nanos), "") for name, nanos in totals)], right=(1,))
-    lines += _table((), [(name, _signed(nanos), where) for name, nanos, where in named], right=(1,))
+    totals = [("vendor", format_usd(result.vendor_nanos)), ("ledger", format_usd(result.ledger_nanos))]
+    lines += _table((), [*totals, ("variance", _signed(result.variance_nanos))], right=(1,))
+    named = result.classes.items()
+    rows = [(f"  {kind.value}", _signed(nanos), _where(result, kind)) for kind, nanos in named]
+    lines += _table((), rows, right=(1,))
     lines.append(f"coverage: {_percent(result.coverage)} of the vendor's usage is explained by metered rows")
     return "\n".join([*lines, *notes]) + "\n"
 
