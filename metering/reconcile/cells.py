@@ -77,24 +77,41 @@ def join(
 def _levels(
     lines: Mapping[Place, list[VendorLine]], ledger: Mapping[Place, list[tuple[str, LedgerCell]]]
 ) -> Mapping[tuple[str, str], str]:
-    """Which classes a vendor's model is compared in, over the whole period: those that the vendor tells
-    apart."""
+    """Which classes a vendor's model is compared in: those that the vendor tells apart in the period."""
     told: dict[tuple[str, str], set[str]] = defaultdict(set)
     for (vendor, _, model), found in lines.items():
         counted = {line.meter or TOTAL for line in found if line.quantity is not None}
         told[vendor, model] |= counted or {line.meter for line in found if line.meter is not None}
-    cached = {
-        (vendor, model)
-        for (vendor, _, model), found in ledger.items()
-        if any(cell.tokens.get("cache_read", 0) or cell.tokens.get("cache_write", 0) for _, cell in found)
-    }
+    hidden = _counted_as_input(lines, ledger)
     levels: dict[tuple[str, str], str] = defaultdict(lambda: _FINE)
     for key, meters in told.items():
         if TOTAL in meters or not meters:
             levels[key] = _TOTAL
-        elif key in cached and not meters & {"cache_read", "cache_write"} and "input" in meters:
-            levels[key] = _IN_OUT  # a vendor that never names the cache counts its tokens as input
+        elif key in hidden and not meters & {"cache_read", "cache_write"} and "input" in meters:
+            levels[key] = _IN_OUT
     return levels
+
+
+def _counted_as_input(
+    lines: Mapping[Place, list[VendorLine]], ledger: Mapping[Place, list[tuple[str, LedgerCell]]]
+) -> set[tuple[str, str]]:
+    """Models with cached tokens in the ledger whose input at the vendor is nearer to all input than to what
+    no cache held: a vendor that never names the cache counts its tokens as input."""
+    shown: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
+    fresh: dict[tuple[str, str], int] = defaultdict(int)
+    cached: dict[tuple[str, str], int] = defaultdict(int)
+    for (vendor, _, model), found in lines.items():
+        inputs = [line.quantity for line in found if line.meter == "input" and line.quantity is not None]
+        shown[vendor, model] += sum(map(Fraction, inputs), Fraction(0))
+    for (vendor, _, model), known in ledger.items():
+        for _, cell in known:
+            fresh[vendor, model] += cell.tokens.get("input", 0)
+            cached[vendor, model] += cell.tokens.get("cache_read", 0) + cell.tokens.get("cache_write", 0)
+    return {
+        key
+        for key, tokens in cached.items()
+        if tokens and abs(shown[key] - fresh[key] - tokens) <= abs(shown[key] - fresh[key])
+    }
 
 
 def _at(level: str, meter: str) -> str:

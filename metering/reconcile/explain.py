@@ -127,10 +127,11 @@ def _name_price(each: Explained, places_nanos: int) -> None:
     """A difference of money at the same tokens may be rounding, or the price that the ledger did not have."""
     cell, parts = each.cell, each.parts
     rounding = Fraction(cell.attempts + cell.lines, 2) + cell.lines * places_nanos
-    for kind in (Variance.PRICED, Variance.UNEXPLAINED):
+    for kind in (Variance.PRICED, Variance.FREE, Variance.UNEXPLAINED):
         amount = parts.pop(kind, _ZERO)
         if abs(amount) <= rounding:
             parts[Variance.ROUNDING] += amount
+            rounding -= abs(amount)
         elif kind is Variance.PRICED and amount > 0 and cell.unpriced:
             parts[Variance.UNPRICED] += amount
         else:

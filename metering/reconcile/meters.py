@@ -6,7 +6,7 @@ Pure functions of the text: what they cannot tell, a reader can put right with `
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 from metering.reconcile.line import TOTAL
@@ -21,7 +21,9 @@ _IS_WRITE = re.compile(r"cach\w*[ _.-]*(\w+[ _.-]*)?(writ|wr\b|creat)|(writ|crea
 _IS_READ = re.compile(r"cach|\bcchd\b|\bcd\b")
 _IS_TOKENS = re.compile(r"token")
 
-_UNIT = re.compile(r"(?:([\d,.]+)\s*)?([kmb]|thousand|million|billion)?\s*tokens?", re.IGNORECASE)
+_UNIT = re.compile(
+    r"(?=.)(?:(\d[\d,.]*)\s*)?([kmb]|thousand|million|billion)?\s*(?:tokens?|counts?)?", re.IGNORECASE
+)
 _SCALE = {
     "": 1, "k": 1_000, "thousand": 1_000, "m": 1_000_000, "million": 1_000_000,
     "b": 1_000_000_000, "billion": 1_000_000_000,
@@ -55,11 +57,17 @@ def token_class(text: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def tokens_per_unit(unit: str) -> Decimal | None:
-    """`Tokens` -> 1, `1000 Tokens` and `1K tokens` -> 1000, `1M Tokens` -> 1000000; None for other units."""
+    """`Tokens` and `count` -> 1, `1000 Tokens` and `1K` -> 1000, `1M Tokens` -> 1000000; None for others.
+
+    For meters that count tokens: some clouds leave the word out of the unit.
+    """
     found = _UNIT.fullmatch(unit.strip())
     if found is None:
         return None
-    count = Decimal((found[1] or "1").replace(",", ""))
+    try:
+        count = Decimal((found[1] or "1").replace(",", ""))
+    except InvalidOperation:
+        return None
     return count * _SCALE[(found[2] or "").lower()]
 
 

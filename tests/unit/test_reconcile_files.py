@@ -106,8 +106,24 @@ def test_classes_of_tokens_in_names_of_meters(text: str, expected: str | None) -
 
 
 def test_units_models_and_providers() -> None:
-    units = ("Tokens", "tokens", "1000 Tokens", "1K Tokens", "1M tokens", "1,000 Tokens", "Requests", "")
-    assert [tokens_per_unit(unit) for unit in units] == [1, 1, 1000, 1000, 10**6, 1000, None, None]
+    units = (
+        "Tokens",
+        "tokens",
+        "1000 Tokens",
+        "1K Tokens",
+        "1M tokens",
+        "1,000 Tokens",
+        "1K",
+        "count",
+        "Requests",
+        "Hours",
+        "1.2.3",
+        "",
+    )
+    assert [tokens_per_unit(unit) for unit in units] == [
+        *(1, 1, 1000, 1000, 10**6, 1000, 1000, 1),
+        *(None, None, None, None),
+    ]
     assert model_in("gpt 4o 0806 Inp glbl Tokens") == "gpt 4o 0806"
     assert model_in("USE1-claude-sonnet-4-input-tokens") == "claude-sonnet-4"
     assert model_in("Gemini 2.5 Flash Input Tokens") == "Gemini 2.5 Flash"
