@@ -22,7 +22,7 @@ from gateway.config import GatewaySettings
 from gateway.vendor_api import VENDORS as APIS
 from gateway.vendor_api import FetchFailed, fetch_file, fetch_reports
 from gateway.vendor_models import VendorModels
-from metering.books.entries import EntryDesk
+from metering.books.entries import EntryDesk, read_entries
 from metering.books.errors import BooksError
 from metering.books.months import BadMonth
 from metering.books.store import open_books
@@ -235,18 +235,24 @@ def _adjust(
     side: LedgerSide,
     source: Source,
 ) -> tuple[Plan, int | None]:
-    desk = EntryDesk(open_books(settings.ledger))
     options = Options(arguments.bypassed_to, arguments.book_in, arguments.charged)
     if arguments.bypassed_to and arguments.bypassed_to not in settings.tenants:
         raise CommandFailed(f"--bypassed-to: the configuration has no tenant {arguments.bypassed_to!r}")
-    plan = plan_entries(result, side.payers, source, desk.read(), time.time_ns() // 1000, options)
+    plan = plan_entries(
+        result,
+        side.payers,
+        source,
+        read_entries(open_reader(settings.ledger)),
+        time.time_ns() // 1000,
+        options,
+    )
     told = sys.stdout if arguments.shape == "text" else sys.stderr
     told.write("\n" + entries_text(plan))
     told.flush()  # before anything is written
     if not arguments.yes:
         told.write("Nothing was written: say --yes to book this.\n" if plan.entries else "")
         return plan, None
-    written = desk.add_all(plan.entries)
+    written = EntryDesk(open_books(settings.ledger)).add_all(plan.entries)
     told.write(f"{written} entries written\n")
     return plan, written
 
