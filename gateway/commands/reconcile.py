@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from gateway.commands.common import CommandFailed, add_config, day, fail, load_for_books
 from gateway.config import GatewaySettings
+from gateway.keydirectory import tenants_in_store
 from gateway.vendor_api import VENDORS as APIS
 from gateway.vendor_api import FetchFailed, fetch_file, fetch_reports
 from gateway.vendor_models import VendorModels
@@ -236,8 +237,7 @@ def _adjust(
     source: Source,
 ) -> tuple[Plan, int | None]:
     options = Options(arguments.bypassed_to, arguments.book_in, arguments.charged)
-    if arguments.bypassed_to and arguments.bypassed_to not in settings.tenants:
-        raise CommandFailed(f"--bypassed-to: the configuration has no tenant {arguments.bypassed_to!r}")
+    _check_tenant(arguments.bypassed_to, settings)
     plan = plan_entries(
         result,
         side.payers,
@@ -255,6 +255,13 @@ def _adjust(
     written = EntryDesk(open_books(settings.ledger)).add_all(plan.entries)
     told.write(f"{written} entries written\n")
     return plan, written
+
+
+def _check_tenant(name: str, settings: GatewaySettings) -> None:
+    """Raises CommandFailed. Where the store of tenants cannot be read, nobody can say that there is none."""
+    stored = tenants_in_store(settings)
+    if name and stored is not None and name not in stored | settings.tenants.keys():
+        raise CommandFailed(f"--bypassed-to: there is no tenant {name!r}")
 
 
 def _pair(text: str) -> tuple[str, str]:

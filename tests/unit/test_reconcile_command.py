@@ -224,7 +224,7 @@ def test_a_vendors_own_name_is_mapped(capsys: pytest.CaptureFixture[str], sqlite
         (["FILE", "--backend", "elsewhere"], "no backend 'elsewhere'"),
         (["FILE", "--from", "2026-10-02", "--to", "2026-10-01"], "ends before it starts"),
         (["FILE", "--from", "2026-12-01"], "the files speak of 2026-10-01 to 2026-10-01 only"),
-        (["FILE", "--adjust", "--bypassed-to", "nobody"], "no tenant 'nobody'"),
+        (["FILE", "--adjust", "--bypassed-to", "nobody"], "there is no tenant 'nobody'"),
         (["http://example.com/costs.json"], "write an https:// address"),
     ],
 )
