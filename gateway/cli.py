@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "journal": "what lies in the journal between the gateway and its ledger",
     "gpu": "whose the GPU time of closed windows was",
     "books": "close months, and write credits and statements",
+    "reconcile": "hold a vendor's invoice against the ledger, and book what differs",
 }
 
 
