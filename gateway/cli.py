@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "reprice": "price an open period again, and correct what changes",
     "journal": "what lies in the journal between the gateway and its ledger",
     "gpu": "whose the GPU time of closed windows was",
+    "export": "the ledger's costs as FOCUS data, and checks of such a file",
 }
 
 
