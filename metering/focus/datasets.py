@@ -54,7 +54,7 @@ def invoice_details(export: Export, issuer: Issuer) -> list[dict[str, Cell]]:
             "InvoiceDetailCreated": statement.closed_us,
             "InvoiceDetailDescription": f"{first.category} of {first.tenant or 'the house'}",
             "InvoiceDetailGrain": json.dumps(
-                {"SubAccountId": first.sub_account, "ChargeCategory": first.category}
+                {"x_ChargeCategory": first.category, "x_SubAccountId": first.sub_account}
             ),
             "InvoiceDetailId": detail,
             "InvoiceDetailLastUpdated": statement.closed_us,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -14,7 +15,6 @@ from metering.focus.prices import Prices
 from metering.focus.row import FocusRow, LedgerKind, Priced, Sku, Span
 from metering.focus.values import seconds_of, unit_price
 from metering.model_price import service_tier_of
-from metering.money import NANOS_PER_USD
 
 GPU_SECONDS = "GPU-Seconds"
 _LINES = {
@@ -121,14 +121,14 @@ class UsageRows:
         if not gpu_ns:
             return None, "average"
         quantity = seconds_of(gpu_ns)
+        average = average_price(quantity, GPU_SECONDS, max(list_nanos, 0), max(cost_nanos, 0))
         usd = self._prices.gpu_usd_per_second(place.backend, place.bucket_us)
-        if usd is not None:
-            exact = usd * Fraction(quantity) * NANOS_PER_USD
-            if abs(exact - list_nanos) <= parts and abs(exact * factor - cost_nanos) <= parts * max(
-                factor, 1
-            ):
-                return Priced(quantity, GPU_SECONDS, unit_price(usd), unit_price(usd * factor)), "rates"
-        return average_price(quantity, GPU_SECONDS, max(list_nanos, 0), max(cost_nanos, 0)), "average"
+        exact = None if usd is None else usd * gpu_ns  # a dollar per second is a nano-dollar per nanosecond
+        if usd is None or exact is None or abs(exact - list_nanos) > parts:
+            return average, "average"
+        if abs(exact * factor - cost_nanos) > parts * max(factor, Fraction(1)):
+            return replace(average, list_price=unit_price(usd)), "average-terms"
+        return Priced(quantity, GPU_SECONDS, unit_price(usd), unit_price(usd * factor)), "rates"
 
     def _row(
         self,

@@ -41,8 +41,8 @@ def csv_cell(cell: Cell, spec: Column) -> str:
 
 
 def write_parquet(path: Path, specs: Mapping[str, Column], rows: Sequence[Cells]) -> None:
-    """Decimals of 38 digits, instants in UTC, JSON as text. Raises CannotWrite where pyarrow is missing, and
-    for an amount of more digits than there is room for."""
+    """Decimals of 38 digits, instants in UTC, JSON as text. Raises CannotWrite where pyarrow is missing, the
+    file cannot be made, or an amount has more digits than there is room for."""
     pyarrow, parquet = _pyarrow(), _module("pyarrow.parquet")
     arrays = []
     for name, spec in specs.items():
@@ -51,7 +51,10 @@ def write_parquet(path: Path, specs: Mapping[str, Column], rows: Sequence[Cells]
             arrays.append(pyarrow.array(values, _type(pyarrow, spec)))
         except pyarrow.ArrowInvalid as error:
             raise CannotWrite(f"{name}: {error}") from error
-    parquet.write_table(pyarrow.table(dict(zip(specs, arrays, strict=True))), path)
+    try:
+        parquet.write_table(pyarrow.table(dict(zip(specs, arrays, strict=True))), path)
+    except OSError as error:
+        raise CannotWrite(f"{path}: {error}") from error
 
 
 def read_parquet(path: Path) -> tuple[list[str], list[dict[str, str | None]]]:
