@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.focus.book_rows import rows_of_entries
@@ -77,6 +77,7 @@ def violations(found: Sequence[FocusRow], version: Version) -> list[object]:
     return list(check(list(specs), written, specs))
 
 
+@settings(max_examples=60)
 @given(prices, factors, attempts)
 def test_billed_is_the_ledgers_cost_to_the_nano_dollar(
     price: ModelPrice, factor: Decimal, given: list[tuple[TokenUsage, int]]
@@ -89,6 +90,7 @@ def test_billed_is_the_ledgers_cost_to_the_nano_dollar(
         assert violations(found, version) == []
 
 
+@settings(max_examples=60)
 @given(prices, st.none() | prices, factors, factors, attempts)
 def test_it_is_too_where_prices_or_terms_changed_since(
     price: ModelPrice,

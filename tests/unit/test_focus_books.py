@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from metering.focus.columns import Version
 from metering.focus.datasets import billing_periods, cost_and_usage, invoice_details
 from metering.focus.export import Export, export, months_of
 from metering.focus.render import Cell, Issuer
+from metering.focus.splits import allocations, method_details
 from metering.ledger_url import open_ledger, open_reader
 from metering.periods import ReportError
 from tests.fakes.book_tables import entry, write_books
@@ -34,12 +36,22 @@ ENTRIES = [
 ]
 
 
-@pytest.fixture
-def url(ledger_url: str) -> str:
+def with_one_attempt(url: str) -> str:
     """A ledger with one attempt of acme that cost 1,100 nano-dollars."""
-    with closing(open_ledger(ledger_url)) as ledger:
+    with closing(open_ledger(url)) as ledger:
         ledger.append([make_event(1)])
-    return ledger_url
+    return url
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return with_one_attempt(f"sqlite:///{tmp_path / 'weir.db'}")
+
+
+@pytest.fixture
+def either_url(ledger_url: str) -> str:
+    """The same once per database."""
+    return with_one_attempt(ledger_url)
 
 
 def statement(number: str, tenant: str, total_nanos: int) -> Statement:
@@ -55,13 +67,13 @@ def shown(found: Export, version: Version, *names: str) -> list[tuple[Cell, ...]
     return [tuple(row[name] for name in names) for row in cost_and_usage(found, ISSUER, version)]
 
 
-def test_a_ledger_without_books_has_usage_alone(url: str) -> None:
-    assert [row.kind for row in exported(url).rows] == ["usage"]
+def test_a_ledger_without_books_has_usage_alone(either_url: str) -> None:
+    assert [row.kind for row in exported(either_url).rows] == ["usage"]
 
 
-def test_each_kind_has_its_category(url: str) -> None:
-    write_books(url, ENTRIES)
-    found = exported(url)
+def test_each_kind_has_its_category(either_url: str) -> None:
+    write_books(either_url, ENTRIES)
+    found = exported(either_url)
     assert found.billed_nanos == 1100 + sum(each.amount_nanos for each in ENTRIES)
     got = set(shown(found, "1.2", "x_LedgerKind", "ChargeCategory", "ChargeClass", "ChargeFrequency"))
     assert got == {
@@ -92,8 +104,6 @@ def test_in_1_2_a_part_is_a_plain_charge_of_the_tenant(url: str) -> None:
 
 
 def test_a_measured_part_names_what_was_measured() -> None:
-    from metering.focus.splits import allocations, method_details
-
     details = '{"method": "use", "usage_unit": "GPU-Seconds", "usage_quantity": "12.5"}'
     (found,) = allocations([entry(1, "split", 5, details=details)]).values()
     assert method_details(found) == (
@@ -103,8 +113,6 @@ def test_a_measured_part_names_what_was_measured() -> None:
 
 @pytest.mark.parametrize("details", ["", "no json", "[]", '{"usage_unit": "s", "usage_quantity": "much"}'])
 def test_details_that_say_nothing_are_no_mistake(details: str) -> None:
-    from metering.focus.splits import allocations
-
     (found,) = allocations([entry(1, "split", 5, details=details)]).values()
     assert (found.method, found.ratio, found.usage) == ("gw-use-v1", 1, None)
 
@@ -116,13 +124,13 @@ def test_part_of_a_month_has_usage_alone_and_says_so(url: str) -> None:
     assert "only a part" in found.notes[0]
 
 
-def test_a_closed_month_adds_up_to_its_statements(url: str) -> None:
+def test_a_closed_month_adds_up_to_its_statements(either_url: str) -> None:
     """Usage came after closing: it is billed as late usage of a later month, not twice."""
     closed = [statement("2026-01-0001", "acme", 1100 + 500), statement("2026-01-0002", "beta", 33)]
-    write_books(url, [entry(1, "adjustment", 500), entry(2, "adjustment", 33, tenant="beta")], closed)
-    with closing(open_ledger(url)) as ledger:
+    write_books(either_url, [entry(1, "adjustment", 500), entry(2, "adjustment", 33, tenant="beta")], closed)
+    with closing(open_ledger(either_url)) as ledger:
         ledger.append([make_event(2), make_event(3, tenant="gone")])
-    found = exported(url)
+    found = exported(either_url)
     totals: dict[str, int] = {}
     for row in found.rows:
         totals[row.tenant] = totals.get(row.tenant, 0) + row.billed_nanos

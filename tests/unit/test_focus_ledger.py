@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -32,6 +33,7 @@ from metering.terms import Terms
 from metering.usage import Provenance, TokenUsage
 from tests.fakes.events import NEW_YEAR_2026_US, make_event
 from tests.fakes.gpu_ledger import Place, attempt, up
+from tests.postgres import Server
 
 D = Decimal
 JANUARY = months_of(date(2026, 1, 1), date(2026, 1, 31), "UTC")
@@ -93,9 +95,19 @@ def of_kind(found: Export, kind: str) -> list[FocusRow]:
     return [row for row in found.rows if row.kind == kind]
 
 
-@pytest.fixture
-def full(ledger_url: str) -> str:
-    """Tokens, hits, failures, corrections, GPU time with idle time, and costs that nobody knows."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Tokens, hits, failures, corrections, GPU time with idle time, and costs that nobody knows: made once,
+    and only read."""
+    if request.param == "sqlite":
+        yield filled(f"sqlite:///{tmp_path_factory.mktemp('focus') / 'weir.db'}")
+        return
+    server: Server = request.getfixturevalue("postgres")
+    with server.database() as url:
+        yield filled(url)
+
+
+def filled(ledger_url: str) -> str:
     failed = Outcome.UPSTREAM_FAILED
     gone = {"usage": None, "list_nanos": None, "cost_nanos": None, "baseline_nanos": None}
     with closing(open_ledger(ledger_url)) as books:
