@@ -20,6 +20,8 @@ from metering.money import split_by_largest_remainder
 METHODS = {"even": "gw-even-v1", "fixed": "gw-fixed-v1", "use": "gw-use-v1"}
 """How the books were told to split -> the method's id; docs/focus.md says what each does."""
 _RATIO_PLACES = 12
+_UNITS = {"gpu_ns": ("GPU-Seconds", 1_000_000_000), "nanos": ("USD", 1_000_000_000)}
+"""What the books measured use in -> the unit in FOCUS, and how many of theirs it is. Weights are no use."""
 
 
 def allocations(entries: Iterable[BookEntry]) -> dict[str, Allocation]:
@@ -30,8 +32,7 @@ def allocations(entries: Iterable[BookEntry]) -> dict[str, Allocation]:
             by_origin.setdefault(origin_of(entry), []).append(entry)
     found: dict[str, Allocation] = {}
     for origin, parts in by_origin.items():
-        ratios = _ratios([abs(part.amount_nanos) for part in parts])
-        for part, ratio in zip(parts, ratios, strict=True):
+        for part, ratio in zip(parts, _ratios(parts), strict=True):
             found[part.id] = _allocation(origin, part, ratio)
     return found
 
@@ -41,23 +42,29 @@ def origin_of(entry: BookEntry) -> str:
     return entry.reference or f"{entry.month}:{entry.category}"
 
 
-def _ratios(weights: Sequence[int]) -> list[Decimal]:
-    """Adding up to 1 exactly, in a dozen places: what the amounts say, which add up to the origin."""
+def _ratios(parts: Sequence[BookEntry]) -> list[Decimal]:
+    """Adding up to 1 exactly: those that the books state; where these do not (a part so small that it came to
+    nothing has no entry), what the amounts say, in a dozen places."""
+    stated = [_decimal(_object(part.details).get("ratio")) for part in parts]
+    known = [ratio for ratio in stated if ratio is not None]
+    if len(known) == len(parts) and sum(known) == 1 and min(known) >= 0:
+        return known
+    weights = [abs(part.amount_nanos) for part in parts]
     units = split_by_largest_remainder(10**_RATIO_PLACES, weights if any(weights) else [1] * len(weights))
     return [EXACT.scaleb(Decimal(unit), -_RATIO_PLACES) for unit in units]
 
 
 def _allocation(origin: str, part: BookEntry, ratio: Decimal) -> Allocation:
     details = _object(part.details)
-    told = str(details.get("method") or details.get("by") or "use")
-    usage, unit = details.get("usage_quantity"), details.get("usage_unit")
-    quantity = None if usage is None or unit is None else _decimal(usage)
+    told = str(details.get("method", "use"))
+    unit, units_each = _UNITS.get(str(details.get("usage_unit")), (None, 1))
+    usage = None if unit is None else _decimal(details.get("usage"))
     return Allocation(
         origin=origin,
         method=METHODS.get(told, told),
         ratio=ratio,
-        usage_unit=None if quantity is None else str(unit),
-        usage=quantity,
+        usage_unit=None if usage is None else unit,
+        usage=None if usage is None else EXACT.divide(usage, Decimal(units_each)),
     )
 
 

@@ -104,14 +104,23 @@ def test_in_1_2_a_part_is_a_plain_charge_of_the_tenant(url: str) -> None:
 
 
 def test_a_measured_part_names_what_was_measured() -> None:
-    details = '{"method": "use", "usage_unit": "GPU-Seconds", "usage_quantity": "12.5"}'
+    details = '{"method": "gw-use-v1", "ratio": "1", "usage_unit": "gpu_ns", "usage": "12500000000"}'
     (found,) = allocations([entry(1, "split", 5, details=details)]).values()
     assert method_details(found) == (
         '{"Elements": [{"AllocatedRatio": 1, "UsageUnit": "GPU-Seconds", "UsageQuantity": 12.5}]}'
     )
 
 
-@pytest.mark.parametrize("details", ["", "no json", "[]", '{"usage_unit": "s", "usage_quantity": "much"}'])
+@pytest.mark.parametrize(("second", "shown"), [("0.75", "0.25"), ("0.7", "0.333333333333")])
+def test_ratios_are_those_of_the_books_if_they_add_up(second: str, shown: str) -> None:
+    made = [
+        entry(number, "split", nanos, details=f'{{"ratio": "{ratio}"}}')
+        for number, nanos, ratio in ((1, 1, "0.25"), (2, 2, second))
+    ]
+    assert str(allocations(made)[made[0].id].ratio) == shown
+
+
+@pytest.mark.parametrize("details", ["", "no json", "[]", '{"usage_unit": "gpu_ns", "usage": "much"}'])
 def test_details_that_say_nothing_are_no_mistake(details: str) -> None:
     (found,) = allocations([entry(1, "split", 5, details=details)]).values()
     assert (found.method, found.ratio, found.usage) == ("gw-use-v1", 1, None)
