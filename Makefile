@@ -11,10 +11,11 @@ INSTALL := $(PIP) install --quiet --no-deps --require-hashes
 COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url $(LOCK_FLAGS)
 E2E_NODE := tests/e2e/node
+FOCUS := .venv-focus
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test bench lint format types check lock clean
+.PHONY: help run test bench focus lint format types check lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -27,6 +28,9 @@ test: $(VENV)/.engine $(VENV)/.dev $(E2E_NODE)/node_modules/.stamp ## run every 
 
 bench: $(VENV)/.engine $(VENV)/.dev ## measure the gateway's own overhead against direct and nginx
 	$(BIN)/python -m benchmarks.overhead $(ARGS)
+
+focus: $(VENV)/.dev $(FOCUS)/.stamp ## hold FOCUS exports of real traffic against the published validators
+	$(BIN)/python -m tests.focus $(FOCUS)/bin
 
 lint: $(VENV)/.dev ## style and formatting
 	$(BIN)/ruff check .
@@ -47,9 +51,10 @@ lock: $(VENV)/.dev ## pin every dependency again (LOCK_FLAGS=--upgrade for newer
 	$(COMPILE) --no-deps requirements/engine.in -o requirements/engine.lock
 	$(COMPILE) -c requirements/runtime.lock requirements/client.in -o requirements/client.lock
 	$(COMPILE) -c requirements/runtime.lock -c requirements/client.lock requirements/dev.in -o requirements/dev.lock
+	$(subst 3.11,3.12,$(COMPILE)) requirements/focus.in -o requirements/focus.lock
 
 clean: ## remove the environment and every cache (the demo's .weir stays)
-	rm -rf $(VENV) $(E2E_NODE)/node_modules build dist *.egg-info
+	rm -rf $(VENV) $(FOCUS) $(E2E_NODE)/node_modules build dist *.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -89,4 +94,12 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.lock
 $(E2E_NODE)/node_modules/.stamp: $(VENV)/.dev $(E2E_NODE)/package.json $(E2E_NODE)/package-lock.json
 	@echo "Installing the Node SDK under test"
 	@cd $(E2E_NODE) && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# The validators need Python 3.12, whatever Weir itself runs on, and packages that nothing else here has.
+$(FOCUS)/.stamp: $(VENV)/.dev requirements/focus.lock
+	@python="$${FOCUS_PYTHON:-$$($(BIN)/python -m tests.focus.interpreter)}" && test -n "$$python" && \
+		echo "Installing the FOCUS validators with $$python" && "$$python" -m venv --clear $(FOCUS)
+	@$(FOCUS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes \
+		-r requirements/focus.lock
 	@touch $@

@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "gpu": "whose the GPU time of closed windows was",
     "books": "close months, and write credits and statements",
     "reconcile": "hold a vendor's invoice against the ledger, and book what differs",
+    "export": "the ledger's costs as FOCUS data, and checks of such a file",
 }
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
+import orjson
+
 from tests.fakes import answers
 from tests.fakes.exchange import Exchange
 
@@ -269,6 +271,20 @@ async def big(exchange: Exchange, numbers: tuple[int, ...]) -> None:
     exchange.end_stream()
 
 
+async def cached(exchange: Exchange, numbers: tuple[int, ...]) -> None:
+    """`cached-INPUT-READ-OUTPUT-REASONING`: a plain answer with usage of every kind, as OpenAI reports it."""
+    prompt, read, output, reasoning = numbers or (1000, 600, 200, 50)
+    answer = orjson.loads(answers.whole(model_of(exchange), is_chat(exchange), texts(exchange), False))
+    answer["usage"] = {
+        "prompt_tokens": prompt,
+        "completion_tokens": output,
+        "total_tokens": prompt + output,
+        "prompt_tokens_details": {"cached_tokens": read},
+        "completion_tokens_details": {"reasoning_tokens": reasoning},
+    }
+    exchange.whole(200, orjson.dumps(answer))
+
+
 MODES: dict[str, Behaviour] = {
     "ok": ok,
     "ok-stream": ok,
@@ -290,4 +306,5 @@ MODES: dict[str, Behaviour] = {
     "crlf": crlf,
     "split": split,
     "big": big,
+    "cached": cached,
 }

@@ -1,0 +1,1 @@
+"""`make focus`: an export of real traffic, held against the published validators."""
