@@ -56,7 +56,7 @@ def render_csv(report: UsageReport) -> str:
     writer.writerow([*report.query.group_by, *(_usd_name(name) for name in SUM_NAMES)])
     for row in report.rows:
         amounts = [_csv_cell(name, getattr(row.sums, name)) for name in SUM_NAMES]
-        writer.writerow([*(_inert(text) for text in row.group), *amounts])
+        writer.writerow([*(inert(text) for text in row.group), *amounts])
     return out.getvalue()
 
 
@@ -213,7 +213,8 @@ def _csv_cell(name: str, value: int | None) -> str:
     return format_usd(value) if name in _MONEY else str(value)
 
 
-def _inert(text: str) -> str:
+def inert(text: str) -> str:
+    """So that no spreadsheet runs it as a formula."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 

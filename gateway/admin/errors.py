@@ -17,6 +17,7 @@ from gateway.errors import (
 )
 from gateway.keystore import BadName, KeyStoreError, KeyStoreUnavailable, NameTaken, NoSuchName
 from gateway.problems import ConfigError
+from metering.audit.entry import AuditUnavailable
 from metering.ledger import LedgerError
 from metering.periods import ReportError
 
@@ -34,6 +35,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(KeyStoreError, _key_store)
     app.add_exception_handler(LedgerError, _ledger)
+    app.add_exception_handler(AuditUnavailable, _audit)
     app.add_exception_handler(ReportError, _report)
     app.add_exception_handler(ConfigError, _config)
     app.add_exception_handler(Exception, _defect)
@@ -98,6 +100,11 @@ async def _key_store(request: Request, error: Exception) -> Response:
 
 async def _ledger(request: Request, error: Exception) -> Response:
     return respond(Unavailable(f"{error}.", code="ledger_unavailable"))
+
+
+async def _audit(request: Request, error: Exception) -> Response:
+    message = f"{error}. What the audit log cannot hold is not done."
+    return respond(Unavailable(message, code="audit_unavailable"))
 
 
 async def _report(request: Request, error: Exception) -> Response:

@@ -10,6 +10,9 @@ from gateway.clock import Clock
 from gateway.config import GatewaySettings
 from gateway.keydirectory import KeyDirectory
 from gateway.tenants import Caller
+from metering.audit.entry import AuditRow, Author
+from metering.audit.read import AuditQuery
+from metering.audit.verify import Head, Verdict
 from metering.event import Event
 from metering.reports import ReportQuery, UsageReport
 
@@ -40,13 +43,18 @@ class ConfigInForce:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
-    """A change made through management: who did what to which thing."""
-
-    who: str
-    action: str
-    subject: str
+class AuditChange(Protocol):
+    def __call__(
+        self,
+        who: str,
+        action: str,
+        subject: str,
+        before: Mapping[str, Any] | None,
+        after: Mapping[str, Any] | None,
+    ) -> None:
+        """Puts a change into the audit log, before it is made. `before` and `after` hold no secrets. Blocks.
+        Raises AuditUnavailable: then the change must not be made."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,11 @@ class AdminServices:
     backends: Callable[[], Sequence[Mapping[str, Any]]]
     """JSON-ready, without secrets."""
     config: Callable[[], ConfigInForce]
-    reload: Callable[[], Awaitable[ConfigInForce]]
-    """Reads the file again, and takes it whole or not at all: raises ConfigError, and the old one goes on."""
-    audit: Callable[[AuditRecord], None]
+    reload: Callable[[Author], Awaitable[ConfigInForce]]
+    """Reads the file again, and takes it whole or not at all: raises ConfigError or AuditUnavailable, and the
+    old one goes on."""
+    audit: AuditChange
+    audit_rows: Callable[[AuditQuery], Sequence[AuditRow]]
+    """Blocks. Raises LedgerError."""
+    verify_audit: Callable[[Head | None], Verdict]
+    """Blocks. Raises LedgerError."""

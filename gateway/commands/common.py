@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 
+from gateway.clock import SystemClock
 from gateway.config_file import LoadedConfig, load
 from gateway.keydirectory import tenants_in_store
 from gateway.problems import ConfigError
+from metering.audit.entry import Author
 
 DEFAULT_CONFIG = "weir.yaml"
 PLACEHOLDER = "unset-environment-variable"
@@ -32,6 +35,23 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"configuration file (default: {DEFAULT_CONFIG})",
     )
+
+
+def author() -> Author:
+    """For the audit log: the user of this machine that runs the command, now. Not `$USER`, which anybody can
+    set."""
+    return Author(f"cli:{_os_user()}", SystemClock().wall_ns() // 1000)
+
+
+def _os_user() -> str:
+    if sys.platform == "win32":
+        return getpass.getuser()
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # as in a container
+        return f"uid-{os.getuid()}"
 
 
 def load_for_books(path: str) -> LoadedConfig:
