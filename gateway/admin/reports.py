@@ -102,8 +102,11 @@ def _group(query: UsageQuery) -> list[str] | None:
 
 
 def _page(report: UsageReport, limit: int | None, after: list[str] | None) -> dict[str, Any]:
-    """Raises ReportError."""
-    shown = rows_after(report, after, limit)
+    """Raises BadRequest."""
+    try:
+        shown = rows_after(report, after, limit)
+    except ReportError as error:
+        raise BadRequest(f"{error}.", param="after") from error
     last = report.rows[-1].group if report.rows else None
     ids = [json.dumps(row.group, ensure_ascii=False) for row in shown.rows]
     page = as_page([], ids, has_more=bool(shown.rows) and shown.rows[-1].group != last)
