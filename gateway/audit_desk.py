@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from gateway.clock import Clock
-from metering.audit import AuditLog, AuditRow, AuditUnavailable, Author, Entry, in_two_steps
+from metering.audit.entry import AuditRow, AuditUnavailable, Author, Entry
+from metering.audit.log import AuditLog, in_two_steps
 from metering.audit.read import AuditQuery, audit_rows
 from metering.ledger import LedgerError, LedgerReader
 

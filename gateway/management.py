@@ -12,7 +12,7 @@ from gateway.admin.services import AdminServices, ConfigInForce
 from gateway.front.asgi import AsgiApp
 from gateway.keydirectory import KeyDirectory
 from gateway.runtime import FLUSH_WITHIN_S, Runtime
-from metering.audit import Author, Entry
+from metering.audit.entry import Author, Entry
 from metering.audit.read import audit_rows
 from metering.audit.verify import verify
 from metering.event import Event

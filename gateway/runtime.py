@@ -31,7 +31,8 @@ from gateway.snapshot import Snapshot, compile_snapshot
 from gateway.transport.http1 import Http1Transport
 from gateway.upkeep import LOOK_EVERY_S, Upkeep
 from gateway.usage_desk import UsageDesk
-from metering.audit import AuditLog, AuditUnavailable, Author
+from metering.audit.entry import AuditUnavailable, Author
+from metering.audit.log import AuditLog
 from metering.catalogue import Catalogue, GenaiCatalogue
 from metering.days import utc_day
 from metering.journal import Journal, Recovered, Shipper

@@ -15,7 +15,7 @@ from typing import Any
 from gateway.commands.common import CommandFailed, add_config, author, day, fail, load_for_books
 from gateway.config import GatewaySettings
 from gateway.snapshot import compile_snapshot
-from metering.audit import AuditLog, in_two_steps
+from metering.audit.log import AuditLog, in_two_steps
 from metering.book_charges import BookCharges
 from metering.catalogue import GenaiCatalogue
 from metering.days import day_start_us

@@ -22,7 +22,8 @@ from gateway.keydirectory import KeyDirectory
 from gateway.keystore_sqlite import SqliteKeyStore
 from gateway.keywatch import KeyWatcher
 from gateway.tenants import make_key
-from metering.audit import AuditLog, AuditRow, Author, Entry
+from metering.audit.entry import AuditRow, Author, Entry
+from metering.audit.log import AuditLog
 from metering.audit.read import audit_rows
 from metering.audit.verify import verify
 from metering.days import day_start_us

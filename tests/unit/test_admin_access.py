@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,9 +42,10 @@ CHANGES_OF_FINANCE: frozenset[tuple[str, str]] = frozenset()
 """What is not read and yet open to finance: the books."""
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path)
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """One for all: whether something is there already is not asked here."""
+    return House(tmp_path_factory.mktemp("house"))
 
 
 def routes(house: House) -> list[tuple[str, str]]:

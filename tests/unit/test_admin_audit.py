@@ -21,6 +21,12 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def quiet_house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """For what is only read."""
+    return House(tmp_path_factory.mktemp("house"))
+
+
 def changes(house: House, count: int) -> None:
     client = house.client()
     for n in range(count):
@@ -109,14 +115,14 @@ def pages(client: TestClient, path: str, asked: dict[str, Any]) -> list[Any]:
         after = {"after": got["last_id"]}
 
 
-def test_keys_of_a_tenant_come_in_pages_too(house: House) -> None:
-    shown = house.client().get("/admin/keys", params={"tenant": "office", "limit": 1}).json()
+def test_keys_of_a_tenant_come_in_pages_too(quiet_house: House) -> None:
+    shown = quiet_house.client().get("/admin/keys", params={"tenant": "office", "limit": 1}).json()
     assert (shown["data"][0]["name"], shown["last_id"], shown["has_more"]) == ("books", "office/books", True)
 
 
 @pytest.mark.parametrize("path", [*LISTS, "/admin/audit", "/admin/events", "/admin/reports/usage"])
-def test_bounds_of_pages_are_held_and_named(house: House, path: str) -> None:
-    client = house.client()
+def test_bounds_of_pages_are_held_and_named(quiet_house: House, path: str) -> None:
+    client = quiet_house.client()
     for limit in ("0", "-1", "100000", "many"):
         assert failure(client.get(path, params={"limit": limit}), 400)["param"] == "limit"
     assert failure(client.get(path, params={"limti": "1"}), 400)["param"] == "limti"
@@ -135,16 +141,18 @@ def test_bounds_of_pages_are_held_and_named(house: House, path: str) -> None:
         ("/admin/reports/usage", "[1,2,3]"),
     ],
 )
-def test_cursors_that_are_none_are_named(house: House, path: str, after: str) -> None:
-    assert failure(house.client().get(path, params={"after": after}), 400)["param"] == "after"
+def test_cursors_that_are_none_are_named(quiet_house: House, path: str, after: str) -> None:
+    assert failure(quiet_house.client().get(path, params={"after": after}), 400)["param"] == "after"
 
 
-def test_a_head_that_is_none_is_named(house: House) -> None:
-    assert failure(house.client().get("/admin/audit/verify", params={"head": "x"}), 400)["param"] == "head"
+def test_a_head_that_is_none_is_named(quiet_house: House) -> None:
+    assert (
+        failure(quiet_house.client().get("/admin/audit/verify", params={"head": "x"}), 400)["param"] == "head"
+    )
 
 
-def test_pages_of_a_report_have_the_totals_of_the_whole(house: House) -> None:
-    client = house.client()
+def test_pages_of_a_report_have_the_totals_of_the_whole(quiet_house: House) -> None:
+    client = quiet_house.client()
     asked = {"group_by": "tenant,category,month,tag:team"}
     whole = client.get("/admin/reports/usage", params=asked).json()
     assert (len(whole["data"]), whole["has_more"]) == (2, False)
@@ -158,17 +166,17 @@ def test_pages_of_a_report_have_the_totals_of_the_whole(house: House) -> None:
 
 
 @pytest.mark.parametrize("name", ["limit", "after"])
-def test_csv_comes_whole(house: House, name: str) -> None:
+def test_csv_comes_whole(quiet_house: House, name: str) -> None:
     asked = {"format": "csv", name: "1"}
-    assert failure(house.client().get("/admin/reports/usage", params=asked), 400)["param"] == name
+    assert failure(quiet_house.client().get("/admin/reports/usage", params=asked), 400)["param"] == name
 
 
 @pytest.mark.parametrize(
     "group",
     ["tenant", "project", "cost_center", "key", "model", "backend", "tag:team", "category", "day", "month"],
 )
-def test_chargeback_is_grouped_by_what_finance_asks_for(house: House, group: str) -> None:
-    report = house.client(FINANCE).get("/admin/reports/usage", params={"group_by": group}).json()
+def test_chargeback_is_grouped_by_what_finance_asks_for(quiet_house: House, group: str) -> None:
+    report = quiet_house.client(FINANCE).get("/admin/reports/usage", params={"group_by": group}).json()
     assert sum(row["cost_nanos"] for row in report["data"]) == report["totals"]["cost_nanos"] == 3000
     assert all(group in row for row in report["data"])
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from gateway.keystore import KeyRow, KeyStoreUnavailable, NameTaken, NoSuchName, TenantRow, open_key_store
-from metering.audit import AuditLog, AuditRow, AuditUnavailable, Author, Entry, in_two_steps
-from metering.audit.entry import FIELDS
+from metering.audit.entry import FIELDS, AuditRow, AuditUnavailable, Author, Entry
+from metering.audit.log import AuditLog, in_two_steps
 from metering.audit.read import MAX_ROWS, AuditQuery, audit_rows
 from metering.audit.verify import NO_ROWS, BadHead, Head, head_of, parse_head, verify
 from metering.ledger import LedgerError
@@ -155,7 +155,8 @@ def test_writers_in_threads_make_one_chain_and_lose_nothing(url: str) -> None:
 PROCESS = """
 import sys
 from gateway.keystore import KeyRow, TenantRow, open_key_store
-from metering.audit import AuditLog, Author, Entry
+from metering.audit.entry import Author, Entry
+from metering.audit.log import AuditLog
 url, number = sys.argv[1], int(sys.argv[2])
 store, log = open_key_store(url), AuditLog(url)
 store.create_schema()

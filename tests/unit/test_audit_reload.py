@@ -15,7 +15,7 @@ from gateway.clock import SystemClock
 from gateway.config_file import ConfigError, load
 from gateway.management import management_app
 from gateway.runtime import Runtime
-from metering.audit import AuditRow, AuditUnavailable
+from metering.audit.entry import AuditRow, AuditUnavailable
 from metering.audit.read import AuditQuery, audit_rows
 from tests.by_hand import change_by_hand
 from tests.fakes.authors import BY
