@@ -8,12 +8,13 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
 from gateway.clock import SystemClock
 from gateway.config_file import LoadedConfig, load
 from gateway.keydirectory import tenants_in_store
 from gateway.problems import ConfigError
-from metering.audit.entry import Author
+from metering.audit.entry import Author, Entry
 
 DEFAULT_CONFIG = "weir.yaml"
 PLACEHOLDER = "unset-environment-variable"
@@ -41,6 +42,21 @@ def author() -> Author:
     """For the audit log: the user of this machine that runs the command, now. Not `$USER`, which anybody can
     set."""
     return Author(f"cli:{_os_user()}", SystemClock().wall_ns() // 1000)
+
+
+def put_on_record(
+    url: str,
+    who: str,
+    action: str,
+    subject: str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+) -> None:
+    """A row of the audit log for a change about to be made, now; `who` is `author().who` as a rule. With `url`
+    bound, what the books take as their hook. Raises AuditUnavailable: then the change must not be made."""
+    from metering.audit.log import AuditLog  # SQLAlchemy is loaded only where it is used
+
+    AuditLog(url).write(Author(who, SystemClock().wall_ns() // 1000), Entry(action, subject, before, after))
 
 
 def _os_user() -> str:

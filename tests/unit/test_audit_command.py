@@ -7,12 +7,15 @@ import io
 import json
 import os
 import pwd
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.cli import main
+from gateway.commands.common import author, put_on_record
+from metering.audit.entry import AuditUnavailable
 from metering.ledger_url import open_ledger
 from tests.by_hand import change_by_hand
 from tests.unit.test_cli import written
@@ -105,6 +108,20 @@ def test_a_broken_log_is_told_with_its_first_row(
 
 def test_without_a_ledger_it_says_so(capsys: pytest.CaptureFixture[str], config: Path) -> None:
     assert "there is no ledger at" in weir(capsys, config, "audit", "verify", code=1)
+
+
+def test_other_commands_put_their_changes_on_record(
+    capsys: pytest.CaptureFixture[str], config: Path, ledger_url: str
+) -> None:
+    """As closing a period does, through a hook that knows nothing of the ledger."""
+    open_ledger(ledger_url).close()
+    hook = partial(put_on_record, ledger_url)
+    hook(author().who, "period.close", "period 2026-01", {"state": "open"}, {"state": "closed"})
+    (row,) = json.loads(weir(capsys, config, "audit", "list", "--json"))
+    assert (row["who"], row["action"]) == (ME, "period.close")
+    assert (row["before"], row["after"]) == ({"state": "open"}, {"state": "closed"})
+    with pytest.raises(AuditUnavailable):
+        put_on_record("sqlite:////nowhere/weir.db", "a", "b.c", "d", None, None)
 
 
 def test_an_empty_log_is_good(capsys: pytest.CaptureFixture[str], config: Path, ledger_url: str) -> None:

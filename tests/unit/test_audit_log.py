@@ -76,13 +76,17 @@ def tamper(url: str, name: str, seq: int) -> None:
     change_by_hand(url, f"UPDATE audit_log SET {name} = {value} WHERE seq = {seq}")
 
 
-@pytest.mark.parametrize("name", FIELDS)
-def test_a_change_by_hand_is_found(url: str, name: str) -> None:
+def test_a_change_by_hand_of_any_field_is_found(url: str) -> None:
     write(url, 4)
-    tamper(url, name, 3)
-    finding = verify(open_reader(url)).finding
-    assert finding is not None
-    assert (finding.seq, finding.kind) == (3, "removed" if name == "seq" else "changed")
+    change_by_hand(url, "CREATE TABLE kept AS SELECT * FROM audit_log")
+    for name in FIELDS:
+        tamper(url, name, 3)
+        finding = verify(open_reader(url)).finding
+        assert finding is not None
+        assert (finding.seq, finding.kind) == (3, "removed" if name == "seq" else "changed"), name
+        change_by_hand(url, "DELETE FROM audit_log")
+        change_by_hand(url, "INSERT INTO audit_log SELECT * FROM kept")
+    assert verify(open_reader(url)).ok
 
 
 def test_rows_deleted_by_hand_are_found(url: str) -> None:
