@@ -52,8 +52,9 @@ def put_on_record(
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any] | None,
 ) -> None:
-    """A row of the audit log for a change about to be made, now; `who` is `author().who` as a rule. With `url`
-    bound, what the books take as their hook. Raises AuditUnavailable: then the change must not be made."""
+    """A row of the audit log for a change about to be made, now; `who` is `author().who` as a rule. With
+    `url` bound, what the books take as their hook. Raises AuditUnavailable: the change must not
+    be made then."""
     from metering.audit.log import AuditLog  # SQLAlchemy is loaded only where it is used
 
     AuditLog(url).write(Author(who, SystemClock().wall_ns() // 1000), Entry(action, subject, before, after))
