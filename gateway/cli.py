@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "budgets": "where budgets and limits stand in the running gateway",
     "report": "what was used and what it cost",
     "reprice": "price an open period again, and correct what changes",
+    "audit": "who changed what, and whether the log of it is whole",
     "journal": "what lies in the journal between the gateway and its ledger",
     "gpu": "whose the GPU time of closed windows was",
     "books": "close months, and write credits and statements",

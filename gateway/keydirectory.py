@@ -26,6 +26,7 @@ from gateway.keystore import (
     open_key_store,
 )
 from gateway.tenants import Caller, KeyRecord, KeyRegistry, allowed_models, digest_of, make_key
+from metering.audit.entry import AuditRow, Author
 from metering.ledger import LedgerError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
@@ -70,9 +71,11 @@ class KeyDirectory:
         clock: Clock,
         *,
         missing_is_empty: bool = False,
+        on_change: Callable[[AuditRow], None] = lambda row: None,
     ) -> None:
         """`missing_is_empty` is for the CLI, which may run before the first gateway made the tables; to a
-        running gateway missing ones are a failure."""
+        running gateway missing ones are a failure. `on_change` hears of each change, once it is made."""
+        self._on_change = on_change
         self._store = store
         self._missing_is_empty = missing_is_empty
         self._settings = settings
@@ -106,6 +109,7 @@ class KeyDirectory:
         cost_center: str = "",
         models: tuple[str, ...] | None = None,
         expires_us: int | None = None,
+        by: Author,
     ) -> TenantView:
         _check_name("tenant", name)
         if name in self._settings().tenants:
@@ -113,7 +117,8 @@ class KeyDirectory:
         self._check_models(models)
         self._store.create_schema()
         now_us = self._now_us()
-        self._store.add_tenant(TenantRow(name, cost_center, models, now_us, expires_us))
+        row = TenantRow(name, cost_center, models, now_us, expires_us)
+        self._on_change(self._store.add_tenant(row, by))
         return TenantView(name, cost_center, models, "store", now_us, expires_us, None)
 
     def create_key(
@@ -125,6 +130,7 @@ class KeyDirectory:
         role: Role = "tenant",
         models: tuple[str, ...] | None = None,
         expires_us: int | None = None,
+        by: Author,
     ) -> tuple[str, KeyView]:
         """The key itself, to be shown this once, and what is kept of it."""
         _check_name("key", name)
@@ -137,24 +143,24 @@ class KeyDirectory:
             raise NameTaken(f"key {tenant}/{name} stands in the configuration file")
         plain, key_hash = make_key()
         row = KeyRow(tenant, name, key_hash, project, role, models, self._now_us(), expires_us)
-        self._store.add_key(row)
+        self._on_change(self._store.add_key(row, by))
         return plain, _view(row)
 
-    def revoke_key(self, tenant: str, name: str) -> None:
+    def revoke_key(self, tenant: str, name: str, *, by: Author) -> None:
         self._refuse_file_key(tenant, name)
-        self._store.revoke_key(tenant, name, self._now_us())
+        self._on_change(self._store.revoke_key(tenant, name, self._now_us(), by))
 
-    def expire_key(self, tenant: str, name: str, expires_us: int | None) -> None:
+    def expire_key(self, tenant: str, name: str, expires_us: int | None, *, by: Author) -> None:
         self._refuse_file_key(tenant, name)
-        self._store.expire_key(tenant, name, expires_us)
+        self._on_change(self._store.expire_key(tenant, name, expires_us, by))
 
-    def revoke_tenant(self, name: str) -> None:
+    def revoke_tenant(self, name: str, *, by: Author) -> None:
         self._refuse_file_tenant(name)
-        self._store.revoke_tenant(name, self._now_us())
+        self._on_change(self._store.revoke_tenant(name, self._now_us(), by))
 
-    def expire_tenant(self, name: str, expires_us: int | None) -> None:
+    def expire_tenant(self, name: str, expires_us: int | None, *, by: Author) -> None:
         self._refuse_file_tenant(name)
-        self._store.expire_tenant(name, expires_us)
+        self._on_change(self._store.expire_tenant(name, expires_us, by))
 
     def _read(self) -> StoredKeys:
         return self._store.read(missing_is_empty=self._missing_is_empty)

@@ -7,20 +7,23 @@
     └── BadName               not a name; or no model has that name
 
 They live in the ledger's database. Names are never used again, since reports of the past name keys by them.
+Each change and its row in the audit log are one transaction: there is none without the other.
 """
 
 from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 from gateway.config import Role
+from metering.audit.entry import AuditRow, Author, Entry
 from metering.ledger_url import is_postgresql, sqlite_path
 
 TENANT_COLUMNS = "name, cost_center, models, created_us, expires_us, revoked_us"
 KEY_COLUMNS = "tenant, name, hash, project, role, models, created_us, expires_us, revoked_us"
+HASH_SHOWN = len("sha256:") + 8
 READ_TENANTS = f"SELECT {TENANT_COLUMNS} FROM weir_tenants ORDER BY name"
 READ_KEYS = f"SELECT {KEY_COLUMNS} FROM weir_keys ORDER BY tenant, name"
 READ_VERSION = "SELECT store, changes FROM weir_keys_version"
@@ -105,51 +108,88 @@ class KeyStore(ABC):
     def close(self) -> None:
         """Lets go of what `version` keeps open. The store can be used again."""
 
-    def add_tenant(self, row: TenantRow) -> None:
+    def add_tenant(self, row: TenantRow, by: Author) -> AuditRow:
         """Raises NameTaken, and BadName for what cannot be kept."""
         values = (
             *(row.name, row.cost_center, dump_models(row.models)),
             *(row.created_us, row.expires_us, row.revoked_us),
         )
         sql = f"INSERT INTO weir_tenants ({TENANT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
-        self._insert(sql, values, f"tenant {row.name}")
+        return self._insert(sql, values, by, Entry("tenant.create", f"tenant {row.name}", None, shown(row)))
 
-    def add_key(self, row: KeyRow) -> None:
+    def add_key(self, row: KeyRow, by: Author) -> AuditRow:
         """Raises NameTaken, also where another name holds the same key; BadName for what cannot be kept."""
         values = (
             *(row.tenant, row.name, row.hash, row.project, row.role, dump_models(row.models)),
             *(row.created_us, row.expires_us, row.revoked_us),
         )
         sql = f"INSERT INTO weir_keys ({KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        self._insert(sql, values, f"key {row.tenant}/{row.name}")
+        entry = Entry("key.create", f"key {row.tenant}/{row.name}", None, shown(row))
+        return self._insert(sql, values, by, entry)
 
-    def revoke_tenant(self, name: str, now_us: int) -> None:
+    def revoke_tenant(self, name: str, now_us: int, by: Author) -> AuditRow:
         """With it every key of the tenant stops working. Raises NoSuchName."""
-        sql = "UPDATE weir_tenants SET revoked_us = coalesce(revoked_us, ?) WHERE name = ?"
-        self._change(sql, (now_us, name), f"tenant {name}")
+        update = "revoked_us = coalesce(revoked_us, ?)"
+        return self._change(_of_tenant("tenant.revoke", name, update, now_us), by)
 
-    def revoke_key(self, tenant: str, name: str, now_us: int) -> None:
+    def revoke_key(self, tenant: str, name: str, now_us: int, by: Author) -> AuditRow:
         """Idempotent: the first time counts. Raises NoSuchName."""
-        sql = "UPDATE weir_keys SET revoked_us = coalesce(revoked_us, ?) WHERE tenant = ? AND name = ?"
-        self._change(sql, (now_us, tenant, name), f"key {tenant}/{name}")
+        update = "revoked_us = coalesce(revoked_us, ?)"
+        return self._change(_of_key("key.revoke", tenant, name, update, now_us), by)
 
-    def expire_tenant(self, name: str, expires_us: int | None) -> None:
+    def expire_tenant(self, name: str, expires_us: int | None, by: Author) -> AuditRow:
         """None takes the expiry away. Raises NoSuchName."""
-        sql = "UPDATE weir_tenants SET expires_us = ? WHERE name = ?"
-        self._change(sql, (expires_us, name), f"tenant {name}")
+        return self._change(_of_tenant("tenant.expire", name, "expires_us = ?", expires_us), by)
 
-    def expire_key(self, tenant: str, name: str, expires_us: int | None) -> None:
+    def expire_key(self, tenant: str, name: str, expires_us: int | None, by: Author) -> AuditRow:
         """None takes the expiry away. Raises NoSuchName."""
-        sql = "UPDATE weir_keys SET expires_us = ? WHERE tenant = ? AND name = ?"
-        self._change(sql, (expires_us, tenant, name), f"key {tenant}/{name}")
+        return self._change(_of_key("key.expire", tenant, name, "expires_us = ?", expires_us), by)
 
     @abstractmethod
-    def _insert(self, sql: str, values: tuple[object, ...], what: str) -> None:
+    def _insert(self, sql: str, values: tuple[object, ...], by: Author, entry: Entry) -> AuditRow:
         """`sql` has `?` for values, and neither `?` nor `%` otherwise. Raises NameTaken or BadName."""
 
     @abstractmethod
-    def _change(self, sql: str, values: tuple[object, ...], what: str) -> None:
+    def _change(self, update: Update, by: Author) -> AuditRow:
         """Raises NoSuchName if no row was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A change of one row: what it is in the audit log, and its SQL (as in KeyStore._insert)."""
+
+    action: str
+    subject: str
+    sql: str
+    values: tuple[object, ...]
+    read: str
+    """The row, before and after."""
+    read_values: tuple[object, ...]
+
+    def entry(self, before: tuple[object, ...], after: tuple[object, ...]) -> Entry:
+        """From rows of `read`."""
+        row = _key_row if self.action.startswith("key.") else _tenant_row
+        return Entry(self.action, self.subject, shown(row(before)), shown(row(after)))
+
+
+def _of_tenant(action: str, name: str, update: str, value: int | None) -> Update:
+    sql = f"UPDATE weir_tenants SET {update} WHERE name = ?"
+    read = f"SELECT {TENANT_COLUMNS} FROM weir_tenants WHERE name = ?"
+    return Update(action, f"tenant {name}", sql, (value, name), read, (name,))
+
+
+def _of_key(action: str, tenant: str, name: str, update: str, value: int | None) -> Update:
+    sql = f"UPDATE weir_keys SET {update} WHERE tenant = ? AND name = ?"
+    read = f"SELECT {KEY_COLUMNS} FROM weir_keys WHERE tenant = ? AND name = ?"
+    return Update(action, f"key {tenant}/{name}", sql, (value, tenant, name), read, (tenant, name))
+
+
+def shown(row: TenantRow | KeyRow) -> dict[str, Any]:
+    """For the audit log: of a key's hash only enough to tell it from others."""
+    fields = asdict(row)
+    if "hash" in fields:
+        fields["hash"] = fields["hash"][:HASH_SHOWN] + "..."
+    return fields
 
 
 def open_key_store(ledger_url: str) -> KeyStore:

@@ -23,15 +23,20 @@ from gateway.keystore import (
     KeyStore,
     KeyStoreUnavailable,
     StoredKeys,
+    Update,
     name_taken,
     no_such_name,
     not_valid,
     stored_keys,
 )
 from gateway.keystore_revisions import REVISIONS
-from metering.ledger import LedgerError
+from metering.audit.append import append
+from metering.audit.entry import AuditRow, Author, Entry
+from metering.audit.log import AuditTable
+from metering.audit.on_postgres import has_table
+from metering.ledger import LedgerError, LedgerUnavailable
 from metering.ledger_url import without_password
-from metering.store.pg_connection import Patience, connect, deadline
+from metering.store.pg_connection import Patience, PostgresSession, connect, deadline
 from metering.store.sql import Row
 
 PATIENCE = Patience(connect_s=2, statement_s=2.0, slack_s=0.5)
@@ -53,6 +58,7 @@ class PostgresKeyStore(KeyStore):
             raise LedgerError(f"the ledger's address cannot be read: {error}") from error
         self._url = url
         self._patience = patience
+        self._audit = AuditTable(url)
         self._turn = threading.Lock()
         self._kept: _Connection | None = None
 
@@ -91,8 +97,9 @@ class PostgresKeyStore(KeyStore):
         with self._turn:
             self._drop()
 
-    def _insert(self, sql: str, values: tuple[object, ...], what: str) -> None:
-        with self._connect() as db:
+    def _insert(self, sql: str, values: tuple[object, ...], by: Author, entry: Entry) -> AuditRow:
+        what = entry.subject
+        with self._changing() as db:
             try:
                 db.execute(_placed(sql), values)
             except psycopg.errors.CheckViolation as error:
@@ -101,11 +108,31 @@ class PostgresKeyStore(KeyStore):
                 raise name_taken(what, key_exists=error.diag.constraint_name == "weir_keys_hash") from error
             except (psycopg.DataError, UnicodeEncodeError) as error:
                 raise BadName(f"{what}: {error}") from error
+            return append(PostgresSession(db), by, entry)
 
-    def _change(self, sql: str, values: tuple[object, ...], what: str) -> None:
+    def _change(self, update: Update, by: Author) -> AuditRow:
+        with self._changing() as db:
+            before = db.execute(_placed(f"{update.read} FOR UPDATE"), update.read_values).fetchone()
+            if before is None:
+                raise no_such_name(update.subject)
+            db.execute(_placed(update.sql), update.values)
+            after = db.execute(_placed(update.read), update.read_values).fetchone()
+            assert after is not None  # it is locked
+            return append(PostgresSession(db), by, update.entry(before, after))
+
+    @contextmanager
+    def _changing(self) -> Iterator[_Connection]:
+        """One transaction, committed at the end."""
+        with self._errors():
+            self._audit.make(self._has_audit_log)
         with self._connect() as db:
-            if db.execute(_placed(sql), values).rowcount == 0:
-                raise no_such_name(what)
+            db.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # see metering.audit.append
+            with db.transaction():
+                yield db
+
+    def _has_audit_log(self) -> bool:
+        with self._connect() as db:
+            return has_table(db)
 
     @contextmanager
     def _connect(self) -> Iterator[_Connection]:
@@ -124,6 +151,8 @@ class PostgresKeyStore(KeyStore):
     def _errors(self) -> Iterator[None]:
         try:
             yield
+        except LedgerUnavailable as error:  # the audit log's table could not be looked for
+            raise KeyStoreUnavailable(f"the key store {self.name}: {error}") from error
         except LedgerError as error:  # libpq quotes what it cannot read, which may be the password
             raise KeyStoreUnavailable(f"the key store {self.name}: its address cannot be read") from error
         except (psycopg.Error, json.JSONDecodeError) as error:

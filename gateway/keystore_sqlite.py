@@ -22,12 +22,18 @@ from gateway.keystore import (
     KeyStore,
     KeyStoreUnavailable,
     StoredKeys,
+    Update,
     name_taken,
     no_such_name,
     not_valid,
     stored_keys,
 )
+from metering.audit.append import append
+from metering.audit.entry import AuditRow, Author, Entry
+from metering.audit.log import AuditTable, has_table
+from metering.ledger import LedgerError
 from metering.schema import APPLICATION_ID
+from metering.store.sqlite_session import SqliteSession
 
 BUSY_TIMEOUT_S = 2.0
 
@@ -67,6 +73,7 @@ class SqliteKeyStore(KeyStore):
     def __init__(self, path: str | Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.path = Path(path)
         self._busy_timeout_s = busy_timeout_s
+        self._audit = AuditTable(f"sqlite:///{self.path}")
 
     def create_schema(self) -> None:
         """Makes the file too, or goes into a ledger's: never into another program's database."""
@@ -94,8 +101,9 @@ class SqliteKeyStore(KeyStore):
     def close(self) -> None:
         """Nothing stays open."""
 
-    def _insert(self, sql: str, values: tuple[object, ...], what: str) -> None:
-        with self._connect() as db:
+    def _insert(self, sql: str, values: tuple[object, ...], by: Author, entry: Entry) -> AuditRow:
+        what = entry.subject
+        with self._changing() as db:
             try:
                 db.execute(sql, values)
             except sqlite3.IntegrityError as error:
@@ -104,12 +112,24 @@ class SqliteKeyStore(KeyStore):
                 raise name_taken(what, key_exists="hash" in str(error)) from error
             except UnicodeEncodeError as error:
                 raise BadName(f"{what}: {error}") from error
-            db.commit()
+            return append(SqliteSession(db), by, entry)
 
-    def _change(self, sql: str, values: tuple[object, ...], what: str) -> None:
+    def _change(self, update: Update, by: Author) -> AuditRow:
+        with self._changing() as db:
+            before = db.execute(update.read, update.read_values).fetchone()
+            if before is None:
+                raise no_such_name(update.subject)
+            db.execute(update.sql, update.values)
+            after = db.execute(update.read, update.read_values).fetchone()
+            return append(SqliteSession(db), by, update.entry(before, after))
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, committed at the end."""
         with self._connect() as db:
-            if db.execute(sql, values).rowcount == 0:
-                raise no_such_name(what)
+            self._audit.make(lambda: has_table(db))
+            db.execute("BEGIN IMMEDIATE")  # the audit log's chain has one writer at a time
+            yield db
             db.commit()
 
     @contextmanager
@@ -119,7 +139,7 @@ class SqliteKeyStore(KeyStore):
         try:
             with closing(sqlite3.connect(uri, uri=True, timeout=self._busy_timeout_s)) as db:
                 yield db
-        except (sqlite3.DatabaseError, json.JSONDecodeError, OSError) as error:
+        except (sqlite3.DatabaseError, LedgerError, json.JSONDecodeError, OSError) as error:
             raise KeyStoreUnavailable(f"the key store {self.path}: {error}") from error
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from gateway.admin.access import REQUEST_ID
 from gateway.admin.app import create_admin_app
-from gateway.admin.services import AdminServices, AuditRecord, ConfigInForce
+from gateway.admin.services import AdminServices, ConfigInForce
 from gateway.books_desk import keeper_of
 from gateway.front.asgi import AsgiApp
 from gateway.keydirectory import KeyDirectory
 from gateway.runtime import FLUSH_WITHIN_S, Runtime
+from metering.audit.entry import Author, Entry
+from metering.audit.read import audit_rows
+from metering.audit.verify import verify
 from metering.budgets import Standing
 from metering.event import Event
 from metering.event_query import query_events
@@ -23,7 +28,12 @@ def management_app(runtime: Runtime) -> AsgiApp:
             clock=runtime.clock,
             admin_key=view.admin_key,
             identify=runtime.keys.identify,
-            keys=KeyDirectory(runtime.key_store, lambda: runtime.loaded.settings, runtime.clock),
+            keys=KeyDirectory(
+                runtime.key_store,
+                lambda: runtime.loaded.settings,
+                runtime.clock,
+                on_change=runtime.audit.tell,
+            ),
             refresh_keys=runtime.keys.refresh,
             report=runtime.report,
             events=view.events,
@@ -32,8 +42,10 @@ def management_app(runtime: Runtime) -> AsgiApp:
             config=view.config,
             reload=view.reload,
             audit=view.audit,
+            audit_rows=partial(audit_rows, runtime.reader),
+            verify_audit=partial(verify, runtime.reader),
             books=keeper_of(
-                lambda: runtime.loaded.settings, runtime.reader, runtime.clock, view.books_audit, view.flush
+                lambda: runtime.loaded.settings, runtime.reader, runtime.clock, view.audit, view.flush
             ),
             ledger=runtime.reader,
         )
@@ -87,14 +99,11 @@ class _View:
             warnings=tuple(str(warning) for warning in loaded.warnings),
         )
 
-    async def reload(self) -> ConfigInForce:
-        await self._runtime.reload()
+    async def reload(self, by: Author) -> ConfigInForce:
+        await self._runtime.reload(by)
         return self.config()
 
-    def audit(self, record: AuditRecord) -> None:
-        self._runtime.news("audit", who=record.who, action=record.action, subject=record.subject)
-
-    def books_audit(
+    def audit(
         self,
         who: str,
         action: str,
@@ -102,4 +111,5 @@ class _View:
         before: Mapping[str, Any] | None,
         after: Mapping[str, Any] | None,
     ) -> None:
-        self.audit(AuditRecord(who, action, subject))
+        desk = self._runtime.audit
+        desk.write(desk.author(who, REQUEST_ID.get()), Entry(action, subject, before, after))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import secrets
 import sys
 from collections.abc import Callable
@@ -13,30 +11,32 @@ from typing import Any
 
 from cache.memory import MemoryStore
 from gateway.afterwards import Afterwards
+from gateway.audit_desk import RELOADED, AuditDesk
 from gateway.backends.fleet import Fleet
 from gateway.budget_office import BudgetOffice
 from gateway.budget_settings import budgets_of
 from gateway.clock import Clock, SystemClock
 from gateway.config import LOOPBACK_HOSTS, GatewaySettings
-from gateway.config_file import ConfigError, LoadedConfig, load
+from gateway.config_diff import config_change
+from gateway.config_file import ConfigError, LoadedConfig
 from gateway.counting import TokenCounter
 from gateway.errors import Unauthorized, Unavailable
 from gateway.gauges import Gauges
 from gateway.gpu_keeper import GpuKeeper
 from gateway.gpu_time import GpuMeters
-from gateway.keydirectory import tenants_in_store
 from gateway.keystore import open_key_store
 from gateway.keywatch import KeyStatus, KeyWatcher
 from gateway.metrics import Metrics
 from gateway.opening import interrupted_row
-from gateway.pricecheck import price_check
-from gateway.problems import Place, Problem
+from gateway.reload import read_config, refuse_names_twice, refuse_what_needs_a_restart, stamp_of
 from gateway.requestlog import RequestLog
 from gateway.services import Background, Lifecycle, Live, Services
 from gateway.snapshot import Snapshot, compile_snapshot
 from gateway.transport.http1 import Http1Transport
 from gateway.upkeep import LOOK_EVERY_S, Upkeep
 from gateway.usage_desk import UsageDesk
+from metering.audit.entry import AuditUnavailable, Author
+from metering.audit.log import AuditLog
 from metering.catalogue import Catalogue, GenaiCatalogue
 from metering.days import utc_day
 from metering.journal import Journal, Recovered, Shipper
@@ -50,6 +50,7 @@ from router.plain import PlainRouter
 
 WATCH_FILE_EVERY_S = 1.0
 TAKE_OVER_EVERY_S = 30.0
+AUDIT_AGAIN_AFTER_S = 5.0
 CLOSE_LEDGER_WITHIN_S = 30.0
 FLUSH_WITHIN_S = 2.0
 
@@ -68,12 +69,14 @@ class Runtime:
         self.log = RequestLog(
             log_fd if log_fd is not None else sys.stdout.fileno(), settings.server.log.format
         )
+        self.audit = AuditDesk(AuditLog(settings.ledger), self.clock, self.news)
+        self._reloading = asyncio.Lock()
         self.key_store = open_key_store(settings.ledger)
         self.keys = KeyWatcher(self.key_store, settings, self.clock, on_change=self._keys_changed)
         self.transport = Http1Transport()
         self.fleet = Fleet(settings.backends, self.transport, self.clock, on_change=self._backend_changed)
         self._open_meter(settings)
-        self._file_stamp = _stamp(loaded.path)
+        self._file_stamp = stamp_of(loaded.path)
         self._watching: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self.services = self._make_services(settings)
@@ -158,6 +161,7 @@ class Runtime:
             self._loop.create_task(self._watch_file()),
             self._loop.create_task(self._take_over_now_and_then()),
             self._loop.create_task(self._keep_up()),
+            self._loop.create_task(self._record_start()),
         ]
         self.news("started", version=1, config=self.loaded.path)
 
@@ -178,30 +182,51 @@ class Runtime:
         self.ledger.close()
         await self.log.aclose()
 
-    async def reload(self) -> None:
-        """Takes the file as it is now, whole or not at all. Raises ConfigError; the old one then goes on."""
-        live = self.services.live
-        version = live.snapshot.version
-        try:
-            loaded = await asyncio.to_thread(read_config, self.loaded.path, self.catalogue)
-            _refuse_what_needs_a_restart(self.loaded, loaded)
-            refuse_names_twice(self.keys, loaded)
-            snapshot = self._compile(loaded.settings, version + 1)
-        except ConfigError as error:
-            self.news("reload_refused", version=version, problems=[str(p) for p in error.problems])
-            raise
+    async def reload(self, by: Author) -> None:
+        """Takes the file as it is now, whole or not at all. Raises ConfigError, and AuditUnavailable where it
+        cannot be put into the audit log first; the old one then goes on."""
+        async with self._reloading:
+            version = self.services.live.snapshot.version
+            try:
+                loaded = await asyncio.to_thread(read_config, self.loaded.path, self.catalogue)
+                refuse_what_needs_a_restart(self.loaded, loaded)
+                refuse_names_twice(self.keys, loaded)
+                snapshot = self._compile(loaded.settings, version + 1)
+            except ConfigError as error:
+                problems = [str(problem) for problem in error.problems]
+                self.news("reload_refused", version=version, problems=problems)
+                await asyncio.to_thread(self.audit.record_refusal, by, self.loaded.path, version, problems)
+                raise
+            subject = f"configuration {loaded.path}"
+            change = config_change(self.loaded, loaded, version)
+            async with self.audit.two_steps(by, RELOADED, subject, *change):
+                await self._take(loaded, snapshot)
+            self.news("reloaded", version=version + 1, hash=loaded.text_hash)
+
+    async def _take(self, loaded: LoadedConfig, snapshot: Snapshot) -> None:
         await self.fleet.reconcile(loaded.settings.backends)
         self.loaded = loaded
-        live.snapshot = snapshot
+        self.services.live.snapshot = snapshot
         self.keys.use(loaded.settings)
         self.gpus.use(loaded.settings)
         self.budgets.desk.use(snapshot.budgets)
-        self.news("reloaded", version=version + 1, hash=loaded.text_hash)
 
-    async def reload_if_good(self) -> None:
-        """For SIGHUP and for a file that changed: what is wrong with it stands in the log."""
-        with contextlib.suppress(ConfigError):
-            await self.reload()
+    async def reload_on_signal(self) -> None:
+        await self.reload_if_good("signal")
+
+    async def reload_if_good(self, cause: str, *, again: bool = False) -> bool:
+        """For a file that changed: what is wrong with it stands in the log. False if it must be tried
+        `again`, since the audit log could not be written."""
+        try:
+            await self.reload(self.audit.author(f"gateway:{cause}"))
+        except ConfigError:
+            return True
+        except AuditUnavailable as error:
+            if not again:
+                version = self.services.live.snapshot.version
+                self.news("reload_refused", version=version, problems=[str(error)])
+            return False
+        return True
 
     def _take_over(self) -> None:
         """What dead processes left in the journal: their rows go to the ledger, and the attempts that they
@@ -237,10 +262,22 @@ class Runtime:
     async def _watch_file(self) -> None:
         while True:
             await asyncio.sleep(WATCH_FILE_EVERY_S)
-            stamp = await asyncio.to_thread(_stamp, self.loaded.path)
+            stamp = await asyncio.to_thread(stamp_of, self.loaded.path)
             if stamp != self._file_stamp:
                 self._file_stamp = stamp
-                await self.reload_if_good()
+                taken = await self.reload_if_good("file")
+                while not taken:
+                    await asyncio.sleep(AUDIT_AGAIN_AFTER_S)
+                    taken = await self.reload_if_good("file", again=True)
+
+    async def _record_start(self) -> None:
+        """The ledger may be away at the start."""
+        loaded, done = self.loaded, False
+        while not done:
+            done = await asyncio.to_thread(
+                self.audit.record_start, self.reader, loaded.path, loaded.text_hash
+            )
+            await asyncio.sleep(0 if done else AUDIT_AGAIN_AFTER_S)
 
     def _compile(self, settings: GatewaySettings, version: int) -> Snapshot:
         return compile_snapshot(settings, version, self.catalogue, utc_day(self.clock.wall_ns() // 1000))
@@ -321,41 +358,3 @@ def _journal(settings: GatewaySettings, on_state: Callable[[bool, str], None]) -
         when_full=journal.when_full,
         on_state=on_state,
     )
-
-
-def _stamp(path: str) -> tuple[int, int] | None:
-    """Changes when the file does; None while it is not there (an editor may be replacing it)."""
-    try:
-        stat = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return stat.st_mtime_ns, stat.st_size
-
-
-def read_config(path: str | Path, catalogue: Catalogue) -> LoadedConfig:
-    """The file, with every check that a gateway makes. Raises ConfigError."""
-    return load(path, os.environ, priced=price_check(catalogue), tenants_in_store=tenants_in_store)
-
-
-def refuse_names_twice(keys: KeyWatcher, loaded: LoadedConfig) -> None:
-    """Raises ConfigError: of two tenants or keys with one name nobody could tell which one holds."""
-    conflicts = keys.conflicts(loaded.settings)
-    if conflicts:
-        message = f"both here and in the key store: {', '.join(conflicts)}"
-        raise ConfigError([Problem(loaded.path, Place(1, 1), (), message)])
-
-
-def _refuse_what_needs_a_restart(old: LoadedConfig, new: LoadedConfig) -> None:
-    """Raises ConfigError for a change that a running process cannot make."""
-    was, now = old.settings, new.settings
-    fixed = {
-        "ledger": was.ledger == now.ledger,
-        "journal": was.journal == now.journal,
-        "server.host": was.server.host == now.server.host,
-        "server.port": was.server.port == now.server.port,
-        "cache.max_memory": was.cache.max_memory == now.cache.max_memory,
-    }
-    changed = [name for name, same in fixed.items() if not same]
-    if changed:
-        message = f"{', '.join(changed)} can only change with a restart"
-        raise ConfigError([Problem(new.path, Place(1, 1), (), message)])

@@ -19,7 +19,8 @@ from gateway.config_file import ConfigError
 from gateway.front.asgi import AsgiApp
 from gateway.front.connection import Front, HttpConnection
 from gateway.outbox import Outbox
-from gateway.runtime import Runtime, read_config
+from gateway.reload import read_config
+from gateway.runtime import Runtime
 from metering.catalogue import GenaiCatalogue
 from metering.ledger import LedgerError
 
@@ -101,7 +102,7 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
 
     def _reload(self) -> None:
-        self._runtime.services.background.spawn(self._runtime.reload_if_good())
+        self._runtime.services.background.spawn(self._runtime.reload_on_signal())
 
 
 async def _serve(runtime: Runtime, listener: socket.socket, on_ready: Callable[[], None]) -> int:

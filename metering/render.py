@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from metering.money import format_usd, places_to_show, round_to_places
 from metering.reports import SUM_NAMES, UsageReport, UsageSums
@@ -26,12 +27,17 @@ class _Column:
 
 
 def render_json(report: UsageReport) -> str:
+    """`json_document` as text."""
+    return json.dumps(json_document(report), ensure_ascii=False, indent=2)
+
+
+def json_document(report: UsageReport) -> dict[str, Any]:
     """One object: `group_by`, `from`, `until`, `where`, `time_zone`, `data` (a row each) and `totals`.
 
     Money twice: `*_nanos` as integers, `*_usd` as exact decimal strings; null where unknown.
     """
     query = report.query
-    document = {
+    return {
         "object": "usage_report",
         "group_by": list(query.group_by),
         "from": instant(query.from_us),
@@ -43,7 +49,6 @@ def render_json(report: UsageReport) -> str:
         ],
         "totals": _fields(report.totals),
     }
-    return json.dumps(document, ensure_ascii=False, indent=2)
 
 
 def render_csv(report: UsageReport) -> str:
@@ -214,7 +219,7 @@ def _csv_cell(name: str, value: int | None) -> str:
 
 
 def inert(text: str) -> str:
-    """As a cell that no spreadsheet runs as a formula."""
+    """So that no spreadsheet runs it as a formula."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from metering.ledger import LedgerReader
@@ -140,6 +140,17 @@ class UsageReport:
     """Ordered by group."""
     totals: UsageSums
     """Of all events chosen. Everything but `requests` is the sum of the rows."""
+
+
+def rows_after(report: UsageReport, after: Sequence[str] | None, limit: int | None) -> UsageReport:
+    """A page of the rows: up to `limit` of those after that group. The totals stay those of the whole.
+
+    Raises ReportError for a group of other dimensions.
+    """
+    if after is not None and len(after) != len(report.query.group_by):
+        raise ReportError(f"after: a group here is of {', '.join(report.query.group_by)}")
+    rows = [row for row in report.rows if after is None or row.group > tuple(after)]
+    return replace(report, rows=tuple(rows[:limit]))
 
 
 SUM_NAMES = tuple(sum_field.name for sum_field in fields(UsageSums))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
 
+from gateway.clock import Clock
 from gateway.config import Role
 from gateway.errors import Forbidden, Unauthorized
 from gateway.tenants import Caller, key_from_headers
+from metering.audit.entry import Author
 
 ADMIN_KEY_NAME = "admin_key"
+REQUEST_ID: ContextVar[str] = ContextVar("weir_management_request_id", default="")
+"""Of the management request under way, so that a change and its answer can be brought together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,11 @@ class Principal:
         if asked not in (None, self.tenant):
             raise Forbidden(f"This key reads only what belongs to tenant {self.tenant}.", param="tenant")
         return self.tenant
+
+
+def author_of(principal: Principal, clock: Clock) -> Author:
+    """For the audit log: who asks, now."""
+    return Author(principal.name, clock.wall_ns() // 1000, REQUEST_ID.get())
 
 
 def authenticate(

@@ -9,8 +9,8 @@ from fastapi import Depends, FastAPI, Response
 from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
-from gateway.admin import books, budgets, errors, keys, reports, system
-from gateway.admin.access import authenticate
+from gateway.admin import audit, books, budgets, errors, keys, reports, system
+from gateway.admin.access import REQUEST_ID, authenticate
 from gateway.admin.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from gateway.admin.roles import PRINCIPAL
 from gateway.admin.services import AdminServices
@@ -40,7 +40,7 @@ def create_admin_app(services: AdminServices) -> ManagementApp:
         ],
     )
     errors.install(api)
-    for module in (keys, reports, budgets, books, system):
+    for module in (keys, reports, budgets, books, audit, system):
         module.install(api.router, services)
 
     @api.get("/docs", include_in_schema=False)
@@ -60,6 +60,7 @@ class ManagementApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = b"req_" + ulid(self._services.clock.wall_ns()).encode()
+        REQUEST_ID.set(request_id.decode())
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

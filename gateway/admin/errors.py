@@ -20,6 +20,7 @@ from gateway.keystore import BadName, KeyStoreError, KeyStoreUnavailable, NameTa
 from gateway.problems import ConfigError
 from metering.books.errors import BadEntry, BooksError, CannotClose, ClosedMonth, NoSuchStatement
 from metering.books.months import BadMonth
+from metering.audit.entry import AuditUnavailable
 from metering.ledger import LedgerError
 from metering.periods import ReportError
 
@@ -45,6 +46,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(KeyStoreError, _key_store)
     app.add_exception_handler(LedgerError, _ledger)
+    app.add_exception_handler(AuditUnavailable, _audit)
     app.add_exception_handler(ReportError, _report)
     app.add_exception_handler(BooksError, _books)
     app.add_exception_handler(BadMonth, _month)
@@ -111,6 +113,11 @@ async def _key_store(request: Request, error: Exception) -> Response:
 
 async def _ledger(request: Request, error: Exception) -> Response:
     return respond(Unavailable(f"{error}.", code="ledger_unavailable"))
+
+
+async def _audit(request: Request, error: Exception) -> Response:
+    message = f"{error}. What the audit log cannot hold is not done."
+    return respond(Unavailable(message, code="audit_unavailable"))
 
 
 async def _report(request: Request, error: Exception) -> Response:

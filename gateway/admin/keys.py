@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.admin.access import Principal
+from gateway.admin.access import author_of
+from gateway.admin.paging import Order, PageQuery, Place, page
 from gateway.admin.roles import READERS, AdminOnly, allow
-from gateway.admin.services import AdminServices, AuditRecord
+from gateway.admin.services import AdminServices
 from gateway.config import Role
 from gateway.instants import show_instant
 from gateway.keydirectory import KeyView, TenantView, expiry_us
@@ -47,39 +47,42 @@ class Expiry(BaseModel):
     expires: Annotated[datetime | date | None, Field(description="null takes the expiry away.")]
 
 
+class KeysQuery(PageQuery):
+    tenant: str | None = None
+
+
 def install(router: APIRouter, services: AdminServices) -> None:
     _install_tenants(router, services)
     _install_keys(router, services)
     _install_key_changes(router, services)
 
 
-def _changed(services: AdminServices, who: Principal, action: str, subject: str) -> None:
-    services.refresh_keys()
-    services.audit(AuditRecord(who.name, action, subject))
-
-
 def _install_tenants(router: APIRouter, services: AdminServices) -> None:
     keys = services.keys
 
     @router.get("/admin/tenants", tags=["Tenants and keys"], dependencies=[Depends(allow(READERS))])
-    def list_tenants() -> dict[str, Any]:
-        """Every tenant of the configuration file and of the key store."""
-        return _list([_tenant(view) for view in keys.tenants()])
+    def list_tenants(query: Annotated[PageQuery, Query()]) -> dict[str, Any]:
+        """Every tenant of the configuration file, then every one of the key store."""
+        return page(keys.tenants(), _TENANTS, query, _tenant)
 
     @router.post("/admin/tenants", status_code=201, tags=["Tenants and keys"])
     def create_tenant(body: NewTenant, who: AdminOnly) -> dict[str, Any]:
         """Makes a tenant in the key store."""
         view = keys.create_tenant(
-            body.name, cost_center=body.cost_center, models=body.models, expires_us=expiry_us(body.expires)
+            body.name,
+            cost_center=body.cost_center,
+            models=body.models,
+            expires_us=expiry_us(body.expires),
+            by=author_of(who, services.clock),
         )
-        _changed(services, who, "create", f"tenant {view.name}")
+        services.refresh_keys()
         return _tenant(view)
 
     @router.delete("/admin/tenants/{name:path}", tags=["Tenants and keys"])
     def revoke_tenant(name: str, who: AdminOnly) -> dict[str, Any]:
         """Revokes a tenant of the key store, and with it all its keys, at once."""
-        keys.revoke_tenant(name)
-        _changed(services, who, "revoke", f"tenant {name}")
+        keys.revoke_tenant(name, by=author_of(who, services.clock))
+        services.refresh_keys()
         return {"object": "tenant", "name": name, "revoked": True}
 
 
@@ -87,9 +90,9 @@ def _install_keys(router: APIRouter, services: AdminServices) -> None:
     keys = services.keys
 
     @router.get("/admin/keys", tags=["Tenants and keys"], dependencies=[Depends(allow(READERS))])
-    def list_keys(tenant: str | None = None) -> dict[str, Any]:
-        """Every key, without its secret."""
-        return _list([_key(view) for view in keys.keys(tenant)])
+    def list_keys(query: Annotated[KeysQuery, Query()]) -> dict[str, Any]:
+        """Every key, without its secret, by tenant and name."""
+        return page(keys.keys(query.tenant), _KEYS, query, _key)
 
     @router.post("/admin/keys", status_code=201, tags=["Tenants and keys"])
     def create_key(body: NewKey, who: AdminOnly) -> dict[str, Any]:
@@ -101,8 +104,9 @@ def _install_keys(router: APIRouter, services: AdminServices) -> None:
             role=body.role,
             models=body.models,
             expires_us=expiry_us(body.expires),
+            by=author_of(who, services.clock),
         )
-        _changed(services, who, "create", f"key {view.tenant}/{view.name}")
+        services.refresh_keys()
         return {"key": plain, **_key(view)}
 
 
@@ -113,8 +117,8 @@ def _install_key_changes(router: APIRouter, services: AdminServices) -> None:
     def expire_key(tenant_and_name: str, body: Expiry, who: AdminOnly) -> dict[str, Any]:
         """Sets or takes away the expiry of a key of the key store. The path is `{tenant}/{name}`."""
         tenant, _, name = tenant_and_name.rpartition("/")
-        keys.expire_key(tenant, name, expiry_us(body.expires))
-        _changed(services, who, "expire", f"key {tenant}/{name}")
+        keys.expire_key(tenant, name, expiry_us(body.expires), by=author_of(who, services.clock))
+        services.refresh_keys()
         return {
             "object": "key",
             "tenant": tenant,
@@ -126,13 +130,31 @@ def _install_key_changes(router: APIRouter, services: AdminServices) -> None:
     def revoke_key(tenant_and_name: str, who: AdminOnly) -> dict[str, Any]:
         """Revokes a key of the key store at once. The path is `{tenant}/{name}`."""
         tenant, _, name = tenant_and_name.rpartition("/")
-        keys.revoke_key(tenant, name)
-        _changed(services, who, "revoke", f"key {tenant}/{name}")
+        keys.revoke_key(tenant, name, by=author_of(who, services.clock))
+        services.refresh_keys()
         return {"object": "key", "tenant": tenant, "name": name, "revoked": True}
 
 
-def _list(data: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return {"object": "list", "data": data}
+def _place_of_tenant(text: str) -> Place:
+    source, sign, name = text.partition(":")
+    if not sign or source not in {"file", "store"}:
+        raise ValueError(f"{text!r} is no place in the list of tenants")
+    return source, name
+
+
+def _place_of_key(text: str) -> Place:
+    tenant, sign, name = text.rpartition("/")
+    if not sign:
+        raise ValueError(f"{text!r} is no place in the list of keys")
+    return tenant, name
+
+
+_TENANTS: Order[TenantView] = Order(
+    lambda view: (view.source, view.name), lambda view: f"{view.source}:{view.name}", _place_of_tenant
+)
+_KEYS: Order[KeyView] = Order(
+    lambda view: (view.tenant, view.name), lambda view: f"{view.tenant}/{view.name}", _place_of_key
+)
 
 
 def _tenant(view: TenantView) -> dict[str, Any]:

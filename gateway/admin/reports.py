@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.admin.paging import as_page
 from gateway.admin.roles import AnyRole
 from gateway.admin.services import AdminServices
+from gateway.errors import BadRequest
 from metering.event_query import MAX_EVENTS
 from metering.periods import FIRST_DAY, LAST_DAY, PERIODS, ReportError, period_start_us
-from metering.render import render_csv, render_json
-from metering.reports import DEFAULT_GROUPING, DIMENSIONS, TAG, ReportQuery
+from metering.render import json_document, render_csv
+from metering.reports import DEFAULT_GROUPING, DIMENSIONS, TAG, ReportQuery, UsageReport, rows_after
 
 Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
+MAX_ROWS = 10_000
+"""Of one page of a report."""
 _FILTERS = tuple(name for name in DIMENSIONS if name not in PERIODS)
 
 
@@ -28,6 +33,8 @@ class UsageQuery(BaseModel):
     from_: Day | None = Field(None, alias="from", description="First day.")
     to: Day | None = Field(None, description="Last day, included.")
     format: Literal["json", "csv"] = "json"
+    limit: int | None = Field(None, ge=1, le=MAX_ROWS, description="At most so many rows; all if left out.")
+    after: str | None = Field(None, description="`last_id` of the page before.")
     tenant: str | None = None
     project: str | None = None
     cost_center: str | None = None
@@ -78,16 +85,46 @@ class EventsQuery(BaseModel):
     order: Literal["asc", "desc"] = Field("desc", description="desc: newest first.")
 
 
+def _group(query: UsageQuery) -> list[str] | None:
+    """The last group of the page before, as `last_id` wrote it. Raises BadRequest."""
+    if query.format == "csv" and (query.limit, query.after) != (None, None):
+        name = "after" if query.limit is None else "limit"
+        raise BadRequest(f"{name}: CSV comes whole; pages are for JSON.", param=name)
+    if query.after is None:
+        return None
+    try:
+        group = json.loads(query.after)
+    except ValueError:
+        group = None
+    if not isinstance(group, list) or not all(isinstance(part, str) for part in group):
+        raise BadRequest("after: give the last_id of the page before.", param="after")
+    return group
+
+
+def _page(report: UsageReport, limit: int | None, after: list[str] | None) -> dict[str, Any]:
+    """Raises BadRequest."""
+    try:
+        shown = rows_after(report, after, limit)
+    except ReportError as error:
+        raise BadRequest(f"{error}.", param="after") from error
+    last = report.rows[-1].group if report.rows else None
+    ids = [json.dumps(row.group, ensure_ascii=False) for row in shown.rows]
+    page = as_page([], ids, has_more=bool(shown.rows) and shown.rows[-1].group != last)
+    return {**json_document(shown), **{name: page[name] for name in ("has_more", "first_id", "last_id")}}
+
+
 def install(router: APIRouter, services: AdminServices) -> None:
 
     @router.get("/admin/reports/usage", tags=["Usage"], response_class=Response)
     def usage(query: Annotated[UsageQuery, Query()], who: AnyRole) -> Response:
         """Requests, tokens by class, cost and savings, summed over any grouping. A key with the role tenant
-        sees its own tenant only."""
+        sees its own tenant only. A page has its own rows and the totals of the whole."""
+        after = _group(query)
         report = services.report(query.to_report(who.scope(query.tenant)))
         if query.format == "csv":
             return Response(render_csv(report), media_type="text/csv; charset=utf-8")
-        return Response(render_json(report), media_type="application/json")
+        document = _page(report, query.limit, after)
+        return Response(json.dumps(document, ensure_ascii=False, indent=2), media_type="application/json")
 
     @router.get("/admin/events", tags=["Usage"], response_class=Response)
     def events(query: Annotated[EventsQuery, Query()], who: AnyRole) -> Response:
@@ -100,11 +137,5 @@ def install(router: APIRouter, services: AdminServices) -> None:
             newest_first=query.order == "desc",
         )
         page = found[: query.limit]
-        body = {
-            "object": "list",
-            "data": page,
-            "has_more": len(found) > query.limit,
-            "first_id": page[0].id if page else None,
-            "last_id": page[-1].id if page else None,
-        }
+        body = as_page(page, [event.id for event in page], has_more=len(found) > query.limit)
         return Response(orjson.dumps(body), media_type="application/json")

@@ -12,6 +12,9 @@ from gateway.keydirectory import KeyDirectory
 from gateway.tenants import Caller
 from metering.budgets import Standing
 from metering.books.closing import BookKeeper
+from metering.audit.entry import AuditRow, Author
+from metering.audit.read import AuditQuery
+from metering.audit.verify import Head, Verdict
 from metering.event import Event
 from metering.ledger import LedgerReader
 from metering.reports import ReportQuery, UsageReport
@@ -43,13 +46,18 @@ class ConfigInForce:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
-    """A change made through management: who did what to which thing."""
-
-    who: str
-    action: str
-    subject: str
+class AuditChange(Protocol):
+    def __call__(
+        self,
+        who: str,
+        action: str,
+        subject: str,
+        before: Mapping[str, Any] | None,
+        after: Mapping[str, Any] | None,
+    ) -> None:
+        """Puts a change into the audit log, before it is made. `before` and `after` hold no secrets. Blocks.
+        Raises AuditUnavailable: then the change must not be made."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +78,14 @@ class AdminServices:
     backends: Callable[[], Sequence[Mapping[str, Any]]]
     """JSON-ready, without secrets."""
     config: Callable[[], ConfigInForce]
-    reload: Callable[[], Awaitable[ConfigInForce]]
-    """Reads the file again, and takes it whole or not at all: raises ConfigError, and the old one goes on."""
-    audit: Callable[[AuditRecord], None]
+    reload: Callable[[Author], Awaitable[ConfigInForce]]
+    """Reads the file again, and takes it whole or not at all: raises ConfigError or AuditUnavailable, and the
+    old one goes on."""
+    audit: AuditChange
+    audit_rows: Callable[[AuditQuery], Sequence[AuditRow]]
+    """Blocks. Raises LedgerError."""
+    verify_audit: Callable[[Head | None], Verdict]
+    """Blocks. Raises LedgerError."""
     books: BookKeeper
     """Closes months and takes entries; tells its own audit. Blocks. Raises LedgerError and BooksError."""
     ledger: LedgerReader

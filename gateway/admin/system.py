@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
+from gateway.admin.access import author_of
+from gateway.admin.paging import BY_ID, PageQuery, page
 from gateway.admin.roles import ADMIN, AdminOnly, allow
-from gateway.admin.services import AdminServices, AuditRecord, ConfigInForce
+from gateway.admin.services import AdminServices, ConfigInForce
 from gateway.effective import effective
 from gateway.version import __version__
 
@@ -15,9 +17,9 @@ from gateway.version import __version__
 def install(router: APIRouter, services: AdminServices) -> None:
 
     @router.get("/admin/backends", tags=["Gateway"], dependencies=[Depends(allow(ADMIN))])
-    def backends() -> dict[str, Any]:
-        """Every backend and its URLs: health, circuit, load."""
-        return {"object": "list", "data": list(services.backends())}
+    def backends(query: Annotated[PageQuery, Query()]) -> dict[str, Any]:
+        """Every backend and its URLs, by name: health, circuit, load."""
+        return page(services.backends(), BY_ID, query, dict)
 
     @router.get("/admin/config", tags=["Gateway"], dependencies=[Depends(allow(ADMIN))])
     def config() -> dict[str, Any]:
@@ -28,9 +30,7 @@ def install(router: APIRouter, services: AdminServices) -> None:
     @router.post("/admin/reload", tags=["Gateway"])
     async def reload(who: AdminOnly) -> dict[str, Any]:
         """Reads the configuration file again. With a mistake in it, the old one stays in force."""
-        in_force = await services.reload()
-        services.audit(AuditRecord(who.name, "reload", f"configuration version {in_force.version}"))
-        return _head(in_force)
+        return _head(await services.reload(author_of(who, services.clock)))
 
 
 def _head(in_force: ConfigInForce) -> dict[str, Any]:

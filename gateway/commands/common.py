@@ -8,10 +8,13 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
+from gateway.clock import SystemClock
 from gateway.config_file import LoadedConfig, load
 from gateway.keydirectory import tenants_in_store
 from gateway.problems import ConfigError
+from metering.audit.entry import Author, Entry
 
 DEFAULT_CONFIG = "weir.yaml"
 PLACEHOLDER = "unset-environment-variable"
@@ -41,6 +44,39 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"configuration file (default: {DEFAULT_CONFIG})",
     )
+
+
+def author() -> Author:
+    """For the audit log: the user of this machine that runs the command, now. Not `$USER`, which anybody can
+    set."""
+    return Author(f"cli:{_os_user()}", SystemClock().wall_ns() // 1000)
+
+
+def put_on_record(
+    url: str,
+    who: str,
+    action: str,
+    subject: str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+) -> None:
+    """A row of the audit log for a change about to be made, now; `who` is `author().who` as a rule. With
+    `url` bound, what the books take as their hook. Raises AuditUnavailable: the change must not
+    be made then."""
+    from metering.audit.log import AuditLog  # SQLAlchemy is loaded only where it is used
+
+    AuditLog(url).write(Author(who, SystemClock().wall_ns() // 1000), Entry(action, subject, before, after))
+
+
+def _os_user() -> str:
+    if sys.platform == "win32":
+        return getpass.getuser()
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # as in a container
+        return f"uid-{os.getuid()}"
 
 
 def load_for_books(path: str) -> LoadedConfig:

@@ -15,6 +15,7 @@ from gateway.clock import SystemClock
 from gateway.commands.common import (
     CommandFailed,
     add_config,
+    author,
     fail,
     instant,
     load_for_books,
@@ -97,6 +98,7 @@ def _create(arguments: argparse.Namespace) -> None:
         role=arguments.role,
         models=arguments.models,
         expires_us=expiry_us(arguments.expires),
+        by=author(),
     )
     sys.stderr.write("The key is shown this once:\n")
     sys.stdout.write(f"{plain}\n")
@@ -122,12 +124,12 @@ def _list(arguments: argparse.Namespace) -> None:
 
 def _expire(arguments: argparse.Namespace) -> None:
     expires_us = expiry_us(arguments.when)
-    directory(arguments.config).expire_key(arguments.tenant, arguments.name, expires_us)
+    directory(arguments.config).expire_key(arguments.tenant, arguments.name, expires_us, by=author())
     sys.stdout.write(f"{arguments.tenant}/{arguments.name} works until {show_instant(expires_us)}\n")
 
 
 def _revoke(arguments: argparse.Namespace) -> None:
-    directory(arguments.config).revoke_key(arguments.tenant, arguments.name)
+    directory(arguments.config).revoke_key(arguments.tenant, arguments.name, by=author())
     sys.stdout.write(f"{arguments.tenant}/{arguments.name} is revoked\n")
 
 

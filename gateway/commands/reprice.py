@@ -9,11 +9,13 @@ import sys
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from gateway.commands.common import CommandFailed, add_config, day, fail, load_for_books
+from gateway.commands.common import CommandFailed, add_config, author, day, fail, load_for_books
 from gateway.config import GatewaySettings
 from gateway.snapshot import compile_snapshot
+from metering.audit.log import AuditLog, in_two_steps
 from metering.book_charges import BookCharges
 from metering.books.periods import closed_until_us
 from metering.catalogue import GenaiCatalogue
@@ -59,7 +61,7 @@ def _reprice(arguments: argparse.Namespace) -> int:
     refused = total.needs_yes and not arguments.yes
     written = None
     if not (refused or arguments.dry_run):
-        written = _write(settings.ledger, reader, book, period) if total.corrections else 0
+        written = _write_audited(arguments, settings.ledger, reader, book, period, total)
     if arguments.json:
         sys.stdout.write(json.dumps(_plain(total, written), indent=2) + "\n")
     elif written is not None:
@@ -97,6 +99,25 @@ def _look(reader: LedgerReader, book: Book, period: Period) -> Summary:
     for plan in plans(reader, book, period):
         total.add(plan)
     return total
+
+
+def _write_audited(
+    arguments: argparse.Namespace,
+    url: str,
+    reader: LedgerReader,
+    book: Book,
+    period: Period,
+    total: Summary,
+) -> int:
+    """How many corrections were written. Raises AuditUnavailable before any is."""
+    if not total.corrections:
+        return 0
+    days = [None if day is None else day.isoformat() for day in (arguments.from_, arguments.to)]
+    plan = {"from": days[0], "to": days[1], **_plain(total, None)}
+    write = partial(AuditLog(url).write, author())
+    with in_two_steps(write, "reprice", "rows of an open period", None, plan) as outcome:
+        outcome["written"] = _write(url, reader, book, period)
+    return int(outcome["written"])
 
 
 def _write(url: str, reader: LedgerReader, book: Book, period: Period) -> int:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from gateway.commands.common import CommandFailed, add_config, fail, instant, model_list, table
+from gateway.commands.common import CommandFailed, add_config, author, fail, instant, model_list, table
 from gateway.commands.keys import directory
 from gateway.instants import show_instant
 from gateway.keydirectory import expiry_us
@@ -53,6 +53,7 @@ def _create(arguments: argparse.Namespace) -> None:
         cost_center=arguments.cost_center,
         models=arguments.models,
         expires_us=expiry_us(arguments.expires),
+        by=author(),
     )
     sys.stdout.write(f"tenant {view.name} is made; `weir keys create {view.name} NAME` gives it a key\n")
 
@@ -76,12 +77,12 @@ def _list(arguments: argparse.Namespace) -> None:
 
 def _expire(arguments: argparse.Namespace) -> None:
     expires_us = expiry_us(arguments.when)
-    directory(arguments.config).expire_tenant(arguments.name, expires_us)
+    directory(arguments.config).expire_tenant(arguments.name, expires_us, by=author())
     sys.stdout.write(f"{arguments.name} works until {show_instant(expires_us)}\n")
 
 
 def _revoke(arguments: argparse.Namespace) -> None:
-    directory(arguments.config).revoke_tenant(arguments.name)
+    directory(arguments.config).revoke_tenant(arguments.name, by=author())
     sys.stdout.write(f"{arguments.name} and all its keys are revoked\n")
 
 

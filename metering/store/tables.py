@@ -158,6 +158,17 @@ gpu_weights = Table(
 )
 """What a token weighs on a backend in the windows from then on; fitted once, then never changed."""
 
+audit_log = Table(
+    "audit_log",
+    metadata,
+    _integer("seq", primary_key=True),
+    _integer("at_us"),
+    *(_text(name) for name in ("who", "action", "subject")),
+    *(_text(name, nullable=True) for name in ("before", "after")),
+    *(_text(name) for name in ("request_id", "prev_hash", "hash")),
+)
+"""Every change that was made through management; each row's hash covers the one before (metering/audit)."""
+
 incoming_sums = Table(
     "weir_sums",
     MetaData(),

@@ -19,6 +19,7 @@ from gateway.keydirectory import KeyDirectory
 from gateway.keystore import KeyStore, KeyStoreUnavailable, open_key_store
 from gateway.keywatch import KeyStatus, KeyWatcher
 from gateway.tenants import make_key
+from tests.fakes.authors import BY
 from tests.postgres import Server, server, signal_all
 
 FILE_KEY, FILE_HASH = make_key()
@@ -105,9 +106,9 @@ def opens(watching: KeyWatcher, plain: str) -> bool:
 
 def test_a_revocation_holds_on_all_replicas_within_a_second(url: str, directory: KeyDirectory) -> None:
     with replica(url) as one, replica(url) as two:
-        plain, _ = directory.create_key("acme", "batch")
+        plain, _ = directory.create_key("acme", "batch", by=BY)
         wait_until(lambda: opens(one, plain) and opens(two, plain), 2.0)
-        directory.revoke_key("acme", "batch")
+        directory.revoke_key("acme", "batch", by=BY)
         wait_until(lambda: not opens(one, plain) and not opens(two, plain), 1.0)
 
 
@@ -116,14 +117,14 @@ def test_a_server_that_was_stopped_and_started_is_survived(
 ) -> None:
     heard: list[KeyStatus] = []
     with replica(url, heard) as watching:
-        plain, _ = directory.create_key("acme", "batch")
+        plain, _ = directory.create_key("acme", "batch", by=BY)
         wait_until(lambda: opens(watching, plain), 2.0)
         with stopped(own_server):
             wait_until(lambda: not watching.status.readable, 5.0)
             assert opens(watching, plain)
             with pytest.raises(KeyStoreUnavailable):
-                directory.revoke_key("acme", "batch")
-        directory.revoke_key("acme", "batch")
+                directory.revoke_key("acme", "batch", by=BY)
+        directory.revoke_key("acme", "batch", by=BY)
         wait_until(lambda: not opens(watching, plain), 5.0)
         assert watching.status.readable
     assert [status.readable for status in heard] == [False, True]
@@ -141,15 +142,15 @@ def test_a_server_away_at_the_start_means_503_for_all_but_the_files_keys(
             own_server.start()
             wait_until(lambda: watching.status.ever_read, 10.0)
             assert not opens(watching, "weir-sk-someone")
-            plain, _ = directory.create_key("acme", "batch")
+            plain, _ = directory.create_key("acme", "batch", by=BY)
             wait_until(lambda: opens(watching, plain), 2.0)
         own_server.stop()
 
 
 def test_a_frozen_server_holds_nobody_up(own_server: Server, url: str, directory: KeyDirectory) -> None:
-    directory.create_tenant("globex")
+    directory.create_tenant("globex", by=BY)
     with replica(url) as watching:
-        plain, _ = directory.create_key("globex", "api")
+        plain, _ = directory.create_key("globex", "api", by=BY)
         wait_until(lambda: opens(watching, plain), 2.0)
         with frozen(own_server):
             took = wait_until(lambda: not watching.status.readable, BOUND_S)
@@ -157,7 +158,7 @@ def test_a_frozen_server_holds_nobody_up(own_server: Server, url: str, directory
             assert opens(watching, plain)
             assert all(seconds < BOUND_S for seconds in seconds_of_calls(url))
         wait_until(lambda: watching.status.readable, 10.0)
-        directory.revoke_key("globex", "api")
+        directory.revoke_key("globex", "api", by=BY)
         wait_until(lambda: not opens(watching, plain), 2.0)
 
 
@@ -167,7 +168,7 @@ def seconds_of_calls(url: str) -> list[float]:
     calls: list[Callable[[KeyStore], object]] = [
         lambda store: store.read(),
         lambda store: store.create_schema(),
-        lambda store: store.revoke_tenant("globex", 1),
+        lambda store: store.revoke_tenant("globex", 1, BY),
         lambda store: store.read(missing_is_empty=True),
     ]
     took: list[float] = []

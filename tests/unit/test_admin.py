@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from gateway.admin.app import MAX_BODY_BYTES, create_admin_app
-from gateway.admin.services import AdminServices, AuditRecord, ConfigInForce
+from gateway.admin.services import AdminServices, ConfigInForce
 from gateway.books_desk import keeper_of
 from gateway.clock import ManualClock
 from gateway.config import GatewaySettings
@@ -22,6 +23,10 @@ from gateway.keydirectory import KeyDirectory
 from gateway.keystore_sqlite import SqliteKeyStore
 from gateway.keywatch import KeyWatcher
 from gateway.tenants import make_key
+from metering.audit.entry import AuditRow, Author, Entry
+from metering.audit.log import AuditLog
+from metering.audit.read import audit_rows
+from metering.audit.verify import verify
 from metering.days import day_start_us
 from metering.event import Event
 from metering.event_query import query_events
@@ -90,8 +95,9 @@ class House:
         self.store = SqliteKeyStore(folder / "weir.db")
         self.watcher = KeyWatcher(self.store, settings(), clock)
         self.watcher.refresh()
-        self.audited: list[AuditRecord] = []
+        self.audited: list[AuditRow] = []
         self.version = 1
+        log = AuditLog(f"sqlite:///{folder / 'weir.db'}")
         ledger = SqliteLedger(folder / "weir.db")
         ledger.append([event("acme", 1), event("acme", 2), event("globex", 3)])
         ledger.close()
@@ -104,22 +110,25 @@ class House:
             clock=clock,
             admin_key=lambda: ADMIN_KEY,
             identify=self.watcher.identify,
-            keys=KeyDirectory(self.store, settings, clock),
+            keys=KeyDirectory(self.store, settings, clock, on_change=self.audited.append),
             refresh_keys=self.watcher.refresh,
             report=lambda query: usage_report(reader, query),
             events=events,
-            backends=lambda: [{"object": "backend", "name": "b", "healthy": True}],
+            backends=lambda: [{"object": "backend", "id": "b", "ready": True}],
             config=lambda: ConfigInForce(settings(), self.version, "ab" * 32, "weir.yaml", ("a warning",)),
             reload=self._reload,
-            audit=self.audited.append,
-            books=keeper_of(settings_with(folder), reader, clock, self._books_audit),
+            audit=self._audit(log),
+            audit_rows=partial(audit_rows, reader),
+            verify_audit=partial(verify, reader),
+            books=keeper_of(settings_with(folder), reader, clock, self._audit(log)),
             ledger=reader,
         )
 
-    def _books_audit(self, who: str, action: str, subject: str, *change: object) -> None:
-        self.audited.append(AuditRecord(who, action, subject))
+    def _audit(self, log: AuditLog) -> Any:
+        return lambda who, *change: self.audited.append(log.write(Author(who, 7), Entry(*change)))
 
-    async def _reload(self) -> ConfigInForce:
+    async def _reload(self, by: Author) -> ConfigInForce:
+        self.reloaded_by = by
         self.version += 1
         return self.services.config()
 
@@ -156,8 +165,8 @@ def test_a_key_is_made_shown_once_used_and_revoked(house: House) -> None:
     refused = house.client(plain).get("/admin/reports/usage")
     assert failure(refused, 401)["code"] == "revoked_api_key"
     assert [(record.who, record.action, record.subject) for record in house.audited] == [
-        ("admin_key", "create", "key acme/batch"),
-        ("admin_key", "revoke", "key acme/batch"),
+        ("admin_key", "key.create", "key acme/batch"),
+        ("admin_key", "key.revoke", "key acme/batch"),
     ]
 
 
@@ -255,11 +264,12 @@ def test_the_configuration_is_shown_without_secrets(house: House) -> None:
 
 def test_reload_says_what_is_now_in_force(house: House) -> None:
     assert house.client().post("/admin/reload").json()["version"] == 2
-    assert house.audited[-1].action == "reload"
+    assert house.reloaded_by.who == "admin_key"
+    assert house.reloaded_by.request_id.startswith("req_")
 
 
 def test_a_reload_of_a_mistaken_file_names_the_mistakes(house: House) -> None:
-    async def reload() -> ConfigInForce:
+    async def reload(by: Author) -> ConfigInForce:
         parse("bakends: {}\nx:\n", {}, file="weir.yaml")
         raise AssertionError("a file without backends was taken")
 

@@ -27,6 +27,7 @@ from metering.ledger import LedgerError
 from metering.ledger_url import open_ledger
 from metering.store.pg_connection import Patience
 from tests.by_hand import change_by_hand
+from tests.fakes.authors import BY
 
 
 def key_hash(n: int) -> str:
@@ -52,8 +53,8 @@ def file_store(tmp_path: Path) -> SqliteKeyStore:
 def test_what_is_written_is_read_back(store: KeyStore) -> None:
     tenant = TenantRow("acme", "CC-1", ("auto", "m"), 1, 2, None)
     key = KeyRow("acme", "web", key_hash(1), "site", "finance", None, 3, None, None)
-    store.add_tenant(tenant)
-    store.add_key(key)
+    store.add_tenant(tenant, BY)
+    store.add_key(key, BY)
     stored = store.read()
     assert stored.tenants == (tenant,)
     assert stored.keys == (key,)
@@ -62,13 +63,13 @@ def test_what_is_written_is_read_back(store: KeyStore) -> None:
 
 def test_every_change_moves_the_version_even_one_made_by_hand(store: KeyStore, ledger_url: str) -> None:
     seen = [store.version()]
-    store.add_tenant(TenantRow("acme"))
+    store.add_tenant(TenantRow("acme"), BY)
     seen.append(store.version())
-    store.add_key(KeyRow("acme", "web", key_hash(1)))
+    store.add_key(KeyRow("acme", "web", key_hash(1)), BY)
     seen.append(store.version())
-    store.expire_key("acme", "web", 5)
+    store.expire_key("acme", "web", 5, BY)
     seen.append(store.version())
-    store.revoke_key("acme", "web", 6)
+    store.revoke_key("acme", "web", 6, BY)
     seen.append(store.version())
     change_by_hand(ledger_url, "DELETE FROM weir_keys")
     seen.append(store.version())
@@ -77,7 +78,7 @@ def test_every_change_moves_the_version_even_one_made_by_hand(store: KeyStore, l
 
 
 def test_making_the_schema_again_changes_nothing(store: KeyStore) -> None:
-    store.add_tenant(TenantRow("acme"))
+    store.add_tenant(TenantRow("acme"), BY)
     before = store.read()
     store.create_schema()
     assert store.read() == before
@@ -130,8 +131,8 @@ def test_what_is_seen_was_there_at_one_moment(store: KeyStore) -> None:
 
     def write() -> None:
         for n in range(30):
-            store.add_tenant(TenantRow(f"t{n}"))
-            store.add_key(KeyRow(f"t{n}", "k", key_hash(n)))
+            store.add_tenant(TenantRow(f"t{n}"), BY)
+            store.add_key(KeyRow(f"t{n}", "k", key_hash(n)), BY)
         done.set()
 
     writer = threading.Thread(target=write)
@@ -146,45 +147,45 @@ def test_what_is_seen_was_there_at_one_moment(store: KeyStore) -> None:
 
 
 def test_names_and_keys_are_taken_once_and_for_all(store: KeyStore) -> None:
-    store.add_tenant(TenantRow("acme"))
-    store.add_key(KeyRow("acme", "web", key_hash(1)))
-    store.revoke_key("acme", "web", 9)
+    store.add_tenant(TenantRow("acme"), BY)
+    store.add_key(KeyRow("acme", "web", key_hash(1)), BY)
+    store.revoke_key("acme", "web", 9, BY)
     with pytest.raises(NameTaken, match="tenant acme"):
-        store.add_tenant(TenantRow("acme"))
+        store.add_tenant(TenantRow("acme"), BY)
     with pytest.raises(NameTaken, match="acme/web exists"):
-        store.add_key(KeyRow("acme", "web", key_hash(2)))
+        store.add_key(KeyRow("acme", "web", key_hash(2)), BY)
     with pytest.raises(NameTaken, match="acme/api holds a key that another name"):
-        store.add_key(KeyRow("acme", "api", key_hash(1)))
+        store.add_key(KeyRow("acme", "api", key_hash(1)), BY)
 
 
 def test_what_is_not_there_cannot_be_changed(store: KeyStore) -> None:
     for change in (
-        lambda: store.revoke_key("acme", "web", 1),
-        lambda: store.expire_key("acme", "web", 1),
-        lambda: store.revoke_tenant("acme", 1),
-        lambda: store.expire_tenant("acme", 1),
+        lambda: store.revoke_key("acme", "web", 1, BY),
+        lambda: store.expire_key("acme", "web", 1, BY),
+        lambda: store.revoke_tenant("acme", 1, BY),
+        lambda: store.expire_tenant("acme", 1, BY),
     ):
         with pytest.raises(NoSuchName, match="acme"):
             change()
 
 
 def test_the_first_revocation_counts(store: KeyStore) -> None:
-    store.add_tenant(TenantRow("acme"))
-    store.revoke_tenant("acme", 7)
-    store.revoke_tenant("acme", 8)
+    store.add_tenant(TenantRow("acme"), BY)
+    store.revoke_tenant("acme", 7, BY)
+    store.revoke_tenant("acme", 8, BY)
     assert store.read().tenants[0].revoked_us == 7
 
 
 @pytest.mark.parametrize("bad", [key_hash(1)[:-1] + "g", "weir-sk-plain", "sha256:" + "A" * 64])
 def test_a_plain_key_can_never_stand_where_a_hash_belongs(store: KeyStore, bad: str) -> None:
     with pytest.raises(BadName, match="not a hash"):
-        store.add_key(KeyRow("acme", "web", bad))
+        store.add_key(KeyRow("acme", "web", bad), BY)
 
 
 @pytest.mark.parametrize("bad", ["half \ud800 a pair"])
 def test_text_that_cannot_be_kept_is_refused(store: KeyStore, bad: str) -> None:
     with pytest.raises(BadName, match="tenant acme"):
-        store.add_tenant(TenantRow("acme", bad))
+        store.add_tenant(TenantRow("acme", bad), BY)
     assert store.read().tenants == ()
 
 
@@ -210,7 +211,7 @@ def test_a_write_lock_held_elsewhere_stops_writing_but_not_reading(file_store: S
     other.execute("BEGIN EXCLUSIVE")
     try:
         with pytest.raises(KeyStoreUnavailable, match="locked"):
-            store.add_tenant(TenantRow("acme"))
+            store.add_tenant(TenantRow("acme"), BY)
         assert store.read().tenants == ()
     finally:
         other.close()
@@ -226,7 +227,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_ledger_can_open_the_database_that_the_keys_made_first(store: KeyStore, ledger_url: str) -> None:
-    store.add_tenant(TenantRow("acme"))
+    store.add_tenant(TenantRow("acme"), BY)
     open_ledger(ledger_url).close()
     assert [row.name for row in store.read().tenants] == ["acme"]
 
@@ -250,7 +251,7 @@ def test_a_store_without_its_version_is_unavailable(store: KeyStore, ledger_url:
 def test_a_change_by_hand_with_another_search_path_counts(postgres_url: str) -> None:
     store = open_key_store(postgres_url)
     store.create_schema()
-    store.add_tenant(TenantRow("acme"))
+    store.add_tenant(TenantRow("acme"), BY)
     before = store.version()
     change_by_hand(postgres_url, "SET search_path = pg_temp; UPDATE public.weir_tenants SET revoked_us = 1")
     assert store.version() != before
@@ -266,7 +267,7 @@ def test_a_row_locked_elsewhere_stops_writing_in_time_but_not_reading(postgres_u
     with psycopg.connect(postgres_url) as other:
         other.execute("LOCK TABLE weir_keys_version IN EXCLUSIVE MODE")
         with pytest.raises(KeyStoreUnavailable, match="timeout"):
-            store.add_tenant(TenantRow("acme"))
+            store.add_tenant(TenantRow("acme"), BY)
         assert store.read().tenants == ()
 
 

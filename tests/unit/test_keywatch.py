@@ -17,6 +17,7 @@ from gateway.keywatch import KeyStatus, KeyWatcher
 from gateway.tenants import make_key
 from metering.ledger_url import is_postgresql, sqlite_path
 from tests.by_hand import change_by_hand
+from tests.fakes.authors import BY
 
 FILE_KEY, FILE_HASH = make_key()
 
@@ -66,7 +67,7 @@ def bearer(plain: str) -> bytes:
 
 
 def test_keys_of_file_and_store_serve_side_by_side(store: KeyStore, directory: KeyDirectory) -> None:
-    plain, _ = directory.create_key("acme", "batch", project="night", models=("n",))
+    plain, _ = directory.create_key("acme", "batch", project="night", models=("n",), by=BY)
     watching = watcher(store)
     watching.refresh()
     assert watching.identify(bearer(FILE_KEY), None).key == "web"
@@ -81,11 +82,11 @@ def test_keys_of_file_and_store_serve_side_by_side(store: KeyStore, directory: K
 
 
 def test_a_revocation_holds_at_the_next_look(store: KeyStore, directory: KeyDirectory) -> None:
-    plain, _ = directory.create_key("acme", "batch")
+    plain, _ = directory.create_key("acme", "batch", by=BY)
     watching = watcher(store)
     watching.refresh()
     assert watching.identify(bearer(plain), None).key == "batch"
-    directory.revoke_key("acme", "batch")
+    directory.revoke_key("acme", "batch", by=BY)
     watching.refresh()
     with pytest.raises(Unauthorized, match="revoked"):
         watching.identify(bearer(plain), None)
@@ -94,13 +95,13 @@ def test_a_revocation_holds_at_the_next_look(store: KeyStore, directory: KeyDire
 def test_a_running_watcher_sees_a_revocation_within_a_second(
     store: KeyStore, directory: KeyDirectory
 ) -> None:
-    plain, _ = directory.create_key("acme", "batch")
+    plain, _ = directory.create_key("acme", "batch", by=BY)
     watching = KeyWatcher(store, settings(), SystemClock())
     watching.start()
     try:
         assert watching.identify(bearer(plain), None).key == "batch"
         before = watching.registry
-        directory.revoke_key("acme", "batch")
+        directory.revoke_key("acme", "batch", by=BY)
         deadline = time.monotonic() + 1.0
         while watching.registry is before and time.monotonic() < deadline:
             threading.Event().wait(0.01)
@@ -111,24 +112,24 @@ def test_a_running_watcher_sees_a_revocation_within_a_second(
 
 
 def test_the_end_of_a_tenant_is_the_end_of_its_keys(store: KeyStore, directory: KeyDirectory) -> None:
-    directory.create_tenant("globex", cost_center="CC-9", models=("m",))
-    plain, _ = directory.create_key("globex", "api")
+    directory.create_tenant("globex", cost_center="CC-9", models=("m",), by=BY)
+    plain, _ = directory.create_key("globex", "api", by=BY)
     watching = watcher(store)
     watching.refresh()
     assert watching.identify(bearer(plain), None).cost_center == "CC-9"
-    directory.expire_tenant("globex", 1)
+    directory.expire_tenant("globex", 1, by=BY)
     watching.refresh()
     with pytest.raises(Unauthorized, match="expired"):
         watching.identify(bearer(plain), None)
-    directory.expire_tenant("globex", None)
-    directory.revoke_tenant("globex")
+    directory.expire_tenant("globex", None, by=BY)
+    directory.revoke_tenant("globex", by=BY)
     watching.refresh()
     with pytest.raises(Unauthorized, match="tenant that was revoked"):
         watching.identify(bearer(plain), None)
 
 
 def test_a_key_whose_tenant_left_the_file_is_refused(store: KeyStore, directory: KeyDirectory) -> None:
-    plain, _ = directory.create_key("acme", "batch")
+    plain, _ = directory.create_key("acme", "batch", by=BY)
     watching = watcher(store)
     watching.refresh()
     watching.use(settings({}))
@@ -139,7 +140,7 @@ def test_a_key_whose_tenant_left_the_file_is_refused(store: KeyStore, directory:
 def test_a_broken_store_leaves_the_last_registry_in_force(
     store: KeyStore, directory: KeyDirectory, ledger_url: str
 ) -> None:
-    plain, _ = directory.create_key("acme", "batch")
+    plain, _ = directory.create_key("acme", "batch", by=BY)
     heard: list[KeyStatus] = []
     watching = watcher(store, heard)
     watching.refresh()
@@ -182,8 +183,8 @@ def test_a_store_that_never_could_be_read_means_503_never_401(
 def test_names_in_both_places_are_named_and_the_file_holds(store: KeyStore) -> None:
     store.create_schema()
     other, other_hash = make_key()
-    store.add_tenant(TenantRow("acme", "CC-OTHER"))
-    store.add_key(KeyRow("acme", "web", other_hash))
+    store.add_tenant(TenantRow("acme", "CC-OTHER"), BY)
+    store.add_key(KeyRow("acme", "web", other_hash), BY)
     heard: list[KeyStatus] = []
     watching = watcher(store, heard)
     watching.refresh()
@@ -192,14 +193,14 @@ def test_names_in_both_places_are_named_and_the_file_holds(store: KeyStore) -> N
     assert watching.identify(bearer(FILE_KEY), None).cost_center == "CC-1"
     with pytest.raises(Unauthorized):
         watching.identify(bearer(other), None)
-    store.revoke_key("acme", "web", 1)
+    store.revoke_key("acme", "web", 1, BY)
     watching.refresh()
     assert len(heard) == 1
 
 
 def test_nothing_revoked_comes_back_to_life_through_the_file(store: KeyStore) -> None:
     store.create_schema()
-    store.add_key(KeyRow("acme", "old", FILE_HASH, revoked_us=1))
+    store.add_key(KeyRow("acme", "old", FILE_HASH, revoked_us=1), BY)
     watching = watcher(store)
     watching.refresh()
     with pytest.raises(Unauthorized, match="revoked"):
@@ -207,8 +208,8 @@ def test_nothing_revoked_comes_back_to_life_through_the_file(store: KeyStore) ->
 
 
 def test_the_directory_lists_both_without_secrets(directory: KeyDirectory) -> None:
-    directory.create_tenant("globex")
-    plain, view = directory.create_key("globex", "api", role="finance")
+    directory.create_tenant("globex", by=BY)
+    plain, view = directory.create_key("globex", "api", role="finance", by=BY)
     tenants = directory.tenants()
     assert [(tenant.name, tenant.source) for tenant in tenants] == [("acme", "file"), ("globex", "store")]
     keys = directory.keys()
@@ -250,25 +251,25 @@ def test_another_cause_of_the_same_trouble_is_no_news(tmp_path: Path) -> None:
 
 def test_what_the_directory_refuses(directory: KeyDirectory) -> None:
     with pytest.raises(NameTaken, match="acme stands in the configuration file"):
-        directory.create_tenant("acme")
+        directory.create_tenant("acme", by=BY)
     with pytest.raises(NameTaken, match="acme/web stands in the configuration file"):
-        directory.create_key("acme", "web")
+        directory.create_key("acme", "web", by=BY)
     with pytest.raises(NameTaken, match="change it there"):
-        directory.revoke_key("acme", "web")
+        directory.revoke_key("acme", "web", by=BY)
     with pytest.raises(NameTaken, match="change it there"):
-        directory.revoke_tenant("acme")
+        directory.revoke_tenant("acme", by=BY)
     with pytest.raises(NoSuchName, match="no tenant nobody"):
-        directory.create_key("nobody", "web")
+        directory.create_key("nobody", "web", by=BY)
     with pytest.raises(BadName, match="begins with a letter"):
-        directory.create_tenant("a/b")
+        directory.create_tenant("a/b", by=BY)
     with pytest.raises(BadName, match="named gpt"):
-        directory.create_key("acme", "x", models=("gpt",))
+        directory.create_key("acme", "x", models=("gpt",), by=BY)
 
 
 def test_a_change_made_with_another_tool_is_seen(
     store: KeyStore, directory: KeyDirectory, ledger_url: str
 ) -> None:
-    plain, _ = directory.create_key("acme", "batch")
+    plain, _ = directory.create_key("acme", "batch", by=BY)
     watching = watcher(store)
     watching.refresh()
     change_by_hand(ledger_url, "UPDATE weir_keys SET expires_us = 1")
