@@ -22,8 +22,8 @@ from pydantic import (
     model_validator,
 )
 
-from gateway.config_budgets import BudgetSettings, LimitSettings
 from gateway.config_books import BooksSettings
+from gateway.config_budgets import BudgetSettings, LimitSettings
 from gateway.config_gpu import GpuSettings, GpuWindowSettings
 from gateway.config_types import Bytes, HttpUrl, Name, Seconds, SecondsOrZero, Settings, Share, StateUrl, Usd
 from metering.gpu_rates import GpuRate, GpuRates

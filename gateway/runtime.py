@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from cache.memory import MemoryStore

@@ -18,9 +18,9 @@ from gateway.errors import (
 )
 from gateway.keystore import BadName, KeyStoreError, KeyStoreUnavailable, NameTaken, NoSuchName
 from gateway.problems import ConfigError
+from metering.audit.entry import AuditUnavailable
 from metering.books.errors import BadEntry, BooksError, CannotClose, ClosedMonth, NoSuchStatement
 from metering.books.months import BadMonth
-from metering.audit.entry import AuditUnavailable
 from metering.ledger import LedgerError
 from metering.periods import ReportError
 

@@ -10,11 +10,11 @@ from gateway.clock import Clock
 from gateway.config import GatewaySettings
 from gateway.keydirectory import KeyDirectory
 from gateway.tenants import Caller
-from metering.budgets import Standing
-from metering.books.closing import BookKeeper
 from metering.audit.entry import AuditRow, Author
 from metering.audit.read import AuditQuery
 from metering.audit.verify import Head, Verdict
+from metering.books.closing import BookKeeper
+from metering.budgets import Standing
 from metering.event import Event
 from metering.ledger import LedgerReader
 from metering.reports import ReportQuery, UsageReport

@@ -7,11 +7,12 @@ import argparse
 import sys
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from functools import partial
 
 from gateway.books_desk import cost_center_of, keeper_of
 from gateway.clock import SystemClock
 from gateway.commands import books_show as show
-from gateway.commands.common import CommandFailed, add_config, fail, load_for_books, operator
+from gateway.commands.common import CommandFailed, add_config, author, fail, load_for_books, put_on_record
 from gateway.commands.keys import directory
 from gateway.config import GatewaySettings
 from gateway.keystore import KeyStoreError
@@ -81,14 +82,14 @@ def _close(arguments: argparse.Namespace) -> int:
     if before is not None:
         sys.stdout.write(show.closed_before(before))
         return 0
-    sys.stdout.write(show.draft(keeper.draft(month, operator())))
+    sys.stdout.write(show.draft(keeper.draft(month, author().who)))
     reasons = keeper.reasons(month)
     if reasons:
         return fail("books close", "\n  ".join([f"{month} cannot be closed now:", *reasons]))
     if not arguments.yes:
         return fail("books close", "nothing was closed: this is what would be frozen; say --yes")
     sys.stdout.flush()  # before anything is written
-    done = keeper.close(month, operator())
+    done = keeper.close(month, author().who)
     sys.stdout.write(show.closed_now(done.period) if done.new else show.closed_before(done.period))
     return 0
 
@@ -127,7 +128,7 @@ def _enter(arguments: argparse.Namespace, kind: Kind, usd: Decimal) -> int:
         description=arguments.why,
         reference=arguments.reference,
         created_us=now_us,
-        created_by=operator(),
+        created_by=author().who,
     )
     _keeper(settings).add(entry)
     sys.stdout.write(show.entered(entry))
@@ -141,7 +142,7 @@ def _entries(arguments: argparse.Namespace) -> int:
 
 
 def _late(arguments: argparse.Namespace) -> int:
-    found = _keeper(_settings(arguments)).take_up_late(operator(), write=arguments.yes)
+    found = _keeper(_settings(arguments)).take_up_late(author().who, write=arguments.yes)
     sys.stdout.write(show.entries(found, arguments.shape))
     if found and not arguments.yes:
         return fail("books late", "nothing was entered: say --yes, or let the closing of the month do it")
@@ -170,7 +171,7 @@ def _report(arguments: argparse.Namespace) -> int:
     keeper, reader = _keeper(settings), open_reader(settings.ledger)
     period = keeper.closed(arguments.month)
     if period is None:
-        month = keeper.draft(arguments.month, operator())
+        month = keeper.draft(arguments.month, author().who)
     else:
         month = MonthDraft(period, tuple(month_statements(reader, arguments.month)), ())
     if arguments.xlsx:
@@ -190,7 +191,8 @@ def _reader(arguments: argparse.Namespace) -> LedgerReader:
 
 
 def _keeper(settings: GatewaySettings) -> BookKeeper:
-    return keeper_of(lambda: settings, open_reader(settings.ledger), SystemClock())
+    audit = partial(put_on_record, settings.ledger)
+    return keeper_of(lambda: settings, open_reader(settings.ledger), SystemClock(), audit)
 
 
 def _action(

@@ -29,14 +29,6 @@ def fail(command: str, message: object) -> int:
     return 1
 
 
-def operator() -> str:
-    """Who runs this command, as the books and the log name them: `cli:` and the user of the system."""
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError):
-        return f"cli:{os.getuid()}"
-
-
 def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config",

@@ -13,11 +13,20 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.commands.common import CommandFailed, add_config, day, fail, load_for_books
+from gateway.commands.common import (
+    CommandFailed,
+    add_config,
+    author,
+    day,
+    fail,
+    load_for_books,
+    put_on_record,
+)
 from gateway.config import GatewaySettings
 from gateway.keydirectory import tenants_in_store
 from gateway.vendor_api import VENDORS as APIS
@@ -252,6 +261,9 @@ def _adjust(
     if not arguments.yes:
         told.write("Nothing was written: say --yes to book this.\n" if plan.entries else "")
         return plan, None
+    if plan.entries:
+        booked = {"entries": [asdict(entry) for entry in plan.entries]}
+        put_on_record(settings.ledger, author().who, "reconcile.book", source.reference, None, booked)
     written = EntryDesk(open_books(settings.ledger)).add_all(plan.entries)
     told.write(f"{written} entries written\n")
     return plan, written

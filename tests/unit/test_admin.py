@@ -27,6 +27,7 @@ from metering.audit.entry import AuditRow, Author, Entry
 from metering.audit.log import AuditLog
 from metering.audit.read import audit_rows
 from metering.audit.verify import verify
+from metering.budgets import Standing
 from metering.days import day_start_us
 from metering.event import Event
 from metering.event_query import query_events
@@ -114,6 +115,7 @@ class House:
             refresh_keys=self.watcher.refresh,
             report=lambda query: usage_report(reader, query),
             events=events,
+            standings=self._standings,
             backends=lambda: [{"object": "backend", "id": "b", "ready": True}],
             config=lambda: ConfigInForce(settings(), self.version, "ab" * 32, "weir.yaml", ("a warning",)),
             reload=self._reload,
@@ -123,6 +125,9 @@ class House:
             books=keeper_of(settings_with(folder), reader, clock, self._audit(log)),
             ledger=reader,
         )
+
+    async def _standings(self) -> Sequence[Standing]:
+        return []
 
     def _audit(self, log: AuditLog) -> Any:
         return lambda who, *change: self.audited.append(log.write(Author(who, 7), Entry(*change)))

@@ -26,6 +26,14 @@ DECISIONS: dict[tuple[str, str], frozenset[str]] = {
     ("GET", "/admin/events"): ALL,
     ("GET", "/admin/audit"): BOOKS,
     ("GET", "/admin/audit/verify"): BOOKS,
+    ("GET", "/admin/budgets"): ALL,
+    ("GET", "/admin/books/periods"): BOOKS,
+    ("GET", "/admin/books/months/{month}"): BOOKS,
+    ("POST", "/admin/books/close"): BOOKS,
+    ("GET", "/admin/books/entries"): BOOKS,
+    ("POST", "/admin/books/entries"): BOOKS,
+    ("GET", "/admin/statements"): ALL,
+    ("GET", "/admin/statements/{number}"): ALL,
     ("GET", "/admin/backends"): ADMIN,
     ("GET", "/admin/config"): ADMIN,
     ("POST", "/admin/reload"): ADMIN,
@@ -36,9 +44,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "/admin/tenants": {"name": "new"},
     "/admin/keys": {"tenant": "acme", "name": "new"},
     "/admin/keys/{tenant_and_name:path}": {"expires": None},
+    "/admin/books/close": {"month": "2026-01"},
+    "/admin/books/entries": {"month": "2026-01", "tenant": "acme", "amount_usd": 1, "description": "outage"},
 }
 KEYS = {"admin": ROOT, "finance": FINANCE, "tenant": ACME}
-CHANGES_OF_FINANCE: frozenset[tuple[str, str]] = frozenset()
+CHANGES_OF_FINANCE = frozenset({("POST", "/admin/books/close"), ("POST", "/admin/books/entries")})
 """What is not read and yet open to finance: the books."""
 
 

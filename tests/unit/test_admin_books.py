@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from gateway.admin.services import AuditRecord
 from metering.books.read import list_statements
 from metering.sqlite_ledger import SqliteLedger
 from tests.unit.test_admin import ACME, FINANCE, House, event, failure
@@ -35,7 +34,8 @@ def test_finance_looks_closes_once_and_it_is_on_record(house: House) -> None:
     done = close(house)
     assert (done["new"], done["statements"], done["total_nanos"]) == (True, 2, 3000)
     assert close(house) == {**done, "new": False}
-    assert house.audited == [AuditRecord("office/books", "close", "books 2026-01")]
+    (row,) = house.audited
+    assert (row.who, row.action, row.subject) == ("office/books", "close", "books 2026-01")
     listed = client.get("/admin/books/periods").json()
     assert (listed["last_id"], listed["data"][0]["closed_by"]) == ("2026-01", "office/books")
     again = failure(client.get("/admin/books/months/2026-01"), 400)
