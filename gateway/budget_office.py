@@ -18,6 +18,8 @@ from metering.budgets.store import Store
 from metering.event import Event
 from metering.ledger import LedgerReader
 
+READY_WITHIN_S = 5.0
+"""Then the gateway serves whom it can, though the ledger has not told what budgets have spent."""
 CLOSE_EVERY_S = 1.0
 """Between attempts to have the ledger's figures of a dead gateway taken over."""
 
@@ -43,6 +45,9 @@ class BudgetOffice:
         self._state = state
         self._shipped = shipped
         self._news = news
+        self._clock = clock
+        self._ready_at_s = clock.monotonic() + READY_WITHIN_S
+        self._ready = False
         self._dead: list[str] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -67,6 +72,17 @@ class BudgetOffice:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self.desk.aclose()
+
+    @property
+    def ready(self) -> bool:
+        """Whether what was spent before is known: a gateway that has just begun would refuse for want of it."""
+        if not self._ready:
+            standings = self.desk.standings(self._clock.wall_ns() // 1000)
+            self._ready = (
+                all(standing.state == "ok" for standing in standings)
+                or self._clock.monotonic() > self._ready_at_s
+            )
+        return self._ready
 
     def recovered(self, process: str) -> None:
         """Its journal is on its way to the ledger; then what was charged for its death is put right."""

@@ -294,6 +294,8 @@ class Runtime:
             reasons.append("shutting down")
         if self.meter.full:
             reasons.append(f"the journal takes no new work: {self.journal.problem}")
+        if not self.budgets.ready:
+            reasons.append("what budgets have spent is being read from the ledger")
         if not self.keys.status.ever_read:
             reasons.append("API keys have not been read yet")
         return reasons

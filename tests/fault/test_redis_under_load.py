@@ -1,0 +1,158 @@
+"""Redis frozen, killed, restarted empty and failed over under load: no request waits for it, spending stays
+inside what each budget states, each change is told once, and nothing has to be restarted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from metering.budgets.account import SLICE_SHARE
+from tests import redis_server
+from tests.fakes.client import Answer, post
+from tests.fakes.gateway_process import GatewayProcess
+from tests.fakes.upstream import FakeUpstream
+from tests.fault.budget_crowd import KEY, budget, charged_nanos, config, until_nothing_is_reserved
+
+BEYOND_NORMAL_S = 0.25
+PER_S = 60
+NORMAL_S, AWAY_S, AFTER_S = 1.0, 2.5, 2.5
+BUDGET_USD = 2
+EXPOSURE_USD = 0.05
+TOKENS = 10
+"""Of every answer: a tenth of a cent."""
+
+
+@dataclass
+class Load:
+    """Requests at a steady pace, whatever becomes of them."""
+
+    gateway: GatewayProcess
+    answers: list[tuple[float, float, Answer]] = field(default_factory=list)
+    """(when it was asked, how long it took, what came)"""
+
+    async def run(self, seconds: float) -> None:
+        asking: list[asyncio.Task[None]] = []
+        began = time.monotonic()
+        while (elapsed := time.monotonic() - began) < seconds:
+            while len(asking) < elapsed * PER_S:
+                asking.append(asyncio.create_task(self._ask()))
+            await asyncio.sleep(0.005)
+        await asyncio.gather(*asking)
+
+    async def _ask(self) -> None:
+        body = {
+            "model": "paid",
+            "messages": [{"role": "user", "content": "how much?"}],
+            "max_tokens": TOKENS,
+            "fault": f"say-{TOKENS}-5",
+        }
+        began = time.monotonic()
+        answer = await post(f"{self.gateway.base_url}/chat/completions", body, key=KEY)
+        self.answers.append((began, time.monotonic() - began, answer))
+
+    def statuses(self, since: float, until: float) -> list[int]:
+        return [answer.status for began, _, answer in self.answers if since <= began < until]
+
+    def slowest_s(self, since: float, until: float) -> float:
+        return max(took for began, took, _ in self.answers if since <= began < until)
+
+
+Hurt = Callable[[redis_server.Server, redis_server.Server], None]
+
+
+def freeze(master: redis_server.Server, replica: redis_server.Server) -> None:
+    master.freeze()
+
+
+def kill(master: redis_server.Server, replica: redis_server.Server) -> None:
+    master.kill()
+
+
+def thaw(master: redis_server.Server, replica: redis_server.Server) -> None:
+    master.thaw()
+
+
+def start_empty(master: redis_server.Server, replica: redis_server.Server) -> None:
+    master.start()
+
+
+def fail_over(master: redis_server.Server, replica: redis_server.Server) -> None:
+    """At the dead master's address answers a server with what its replica had, at first without writes."""
+    replica.lead()
+    master.start()
+    master.follow(replica)
+    master.lead()
+
+
+@pytest.mark.parametrize(
+    ("hurt", "mend", "policy"),
+    [
+        (freeze, thaw, {"open_up_to": EXPOSURE_USD}),
+        (freeze, thaw, "closed"),
+        (kill, start_empty, {"open_up_to": EXPOSURE_USD}),
+        (kill, fail_over, {"open_up_to": EXPOSURE_USD}),
+    ],
+    ids=["frozen, open", "frozen, closed", "killed and empty", "failed over"],
+)
+async def test_requests_do_not_notice_that_redis_is_away(
+    tmp_path: Path, hurt: Hurt, mend: Hurt, policy: Any
+) -> None:
+    with redis_server.server() as master, redis_server.server() as replica:
+        replica.follow(master)
+        async with FakeUpstream() as upstream, asyncio.timeout(60):
+            settings = config(tmp_path, upstream.base_url, master.url)
+            settings["tenants"]["acme"]["budgets"] = [
+                {"name": "dollar", "usd": BUDGET_USD, "per": "day", "state_away": policy}
+            ]
+            gateway = await asyncio.to_thread(GatewayProcess(settings, tmp_path).__enter__)
+            try:
+                load = Load(gateway)
+                began = time.monotonic()
+                running = asyncio.create_task(load.run(NORMAL_S + AWAY_S + AFTER_S))
+                await asyncio.sleep(NORMAL_S)
+                hurt_at = time.monotonic()
+                await asyncio.to_thread(hurt, master, replica)
+                await asyncio.sleep(AWAY_S)
+                await asyncio.to_thread(mend, master, replica)
+                mended_at = time.monotonic()
+                await running
+                shown = await until_nothing_is_reserved(gateway)
+                spent = await until_charged(gateway, tmp_path)
+                ended = time.monotonic()
+            finally:
+                await asyncio.to_thread(gateway.stop)
+        normal_s = load.slowest_s(began, hurt_at)
+        assert load.slowest_s(hurt_at, ended) < normal_s + BEYOND_NORMAL_S
+        assert set(load.statuses(began, hurt_at)) == {200}
+        while_away = load.statuses(hurt_at + 0.3, mended_at)
+        assert set(while_away) - {200} == {503}
+        assert policy == "closed" or 200 in while_away
+        served_nanos = while_away.count(200) * TOKENS * 100_000
+        slice_nanos = BUDGET_USD * 10**9 // SLICE_SHARE
+        exposure_nanos = 0 if policy == "closed" else int(EXPOSURE_USD * 1e9)
+        assert served_nanos <= exposure_nanos + slice_nanos
+        assert set(load.statuses(mended_at + 1.6, ended)) == {200}  # the probe looks once a second
+        assert shown["spent_nanos"] == spent
+        assert states_told(gateway) == [False, True]
+
+
+async def until_charged(gateway: GatewayProcess, folder: Path) -> int:
+    """What budget and ledger agree on."""
+    async with asyncio.timeout(10):
+        while True:
+            charged = await asyncio.to_thread(charged_nanos, folder / "ledger.db")
+            if (await budget(gateway))["spent_nanos"] == charged:
+                return charged
+            await asyncio.sleep(0.1)
+
+
+def states_told(gateway: GatewayProcess) -> list[bool]:
+    lines = (orjson.loads(line) for line in gateway.log.read_text().splitlines() if line.startswith("{"))
+    return [line["ok"] for line in lines if line["event"] == "budget_state"]
