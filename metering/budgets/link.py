@@ -140,8 +140,8 @@ class Link:
         self._pumping: asyncio.Task[None] | None = None
         self.away: str | None = None
         """The cause, while the state is away."""
-        self.replicas = 1
-        """Processes that were alive when the state was last seen."""
+        self.replicas: int | None = None
+        """Processes that were alive when the state was last seen; None: it never was."""
 
     @property
     def is_local(self) -> bool:
@@ -159,15 +159,20 @@ class Link:
             verdicts: list[Verdict] = end.value
             return verdicts[0]
 
-    async def ask(self, parts: Sequence[Part]) -> Verdict:
-        """All parts or none. Needs that come while an exchange is under way share the next one."""
+    async def ask(self, parts: Sequence[Part], until: float) -> Verdict:
+        """All parts or none. Needs that come while an exchange is under way share the next one. What is not
+        answered by `until` (the event loop's time) is answered as if the state were away."""
         if self.away is not None:
             return _AWAY
         done: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(parts, done))
         if self._pumping is None:
             self._pumping = asyncio.create_task(self._pump())
-        return await done
+        try:
+            async with asyncio.timeout_at(until):
+                return await done
+        except TimeoutError:
+            return _AWAY
 
     async def push(self, accounts: Sequence[Account]) -> bool:
         """Tell the state of these, and that this process lives. False: it is away."""
