@@ -191,3 +191,28 @@ async def main():
     await server.serve_forever()
 asyncio.run(main())
 """
+
+
+@contextmanager
+def sentinel(master: Server, service: str = "weir") -> Iterator[Server]:
+    """One that watches the master and fails over on its own judgement."""
+    folder = Path(tempfile.mkdtemp(prefix="weir-sentinel-"))
+    (folder / "sentinel.conf").write_text(
+        f"sentinel monitor {service} 127.0.0.1 {master.port} 1\n"
+        f"sentinel down-after-milliseconds {service} 300\n"
+        f"sentinel failover-timeout {service} 2000\n"
+    )
+    made = Server(folder, binary(), free_port(), [])
+    command = [str(made.binary), str(folder / "sentinel.conf"), "--sentinel", "--port", str(made.port)]
+    with (folder / "log").open("ab") as log:
+        made.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+    try:
+        deadline = time.monotonic() + START_WITHIN_S
+        while not made.answers():
+            if time.monotonic() > deadline or made.process.poll() is not None:
+                raise NoRedis((folder / "log").read_text()[-2000:])
+            made._wait_a_little()
+        yield made
+    finally:
+        made.kill()
+        shutil.rmtree(folder, ignore_errors=True)

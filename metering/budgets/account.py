@@ -128,6 +128,8 @@ class Account:
         self.others_spent = entry.spent - push.settled - push.corrected
         self.others_reserved = entry.reserved - push.leased - granted - entry.slice
         self.others_unknown = entry.unknown - push.unknown
+        if entry.seeded and not self.seeded:
+            self.opened = 0
         self.seeded = entry.seeded
         self.seen = True
         if self.limited:
@@ -203,10 +205,11 @@ class Account:
     def is_over(self, oldest_us: int) -> bool:
         return self.bucket.end_us < oldest_us and self.held == 0
 
-    def room_while_away(self, replicas: int) -> int | None:
-        """What is left of this process's share of the exposure; None: closed."""
+    def room_while_away(self, replicas: int | None) -> int:
+        """What is left of this process's share of the exposure. Who never saw the state cannot know how many
+        share, and has none."""
         total = self.budget.open_up_to
-        return None if total is None else total // max(1, replicas) - self.opened
+        return 0 if total is None or replicas is None else total // replicas - self.opened
 
     def refused(self, needed: int, now_us: int, reason: Reason = "exceeded") -> Refused:
         return Refused(

@@ -165,15 +165,15 @@ class BudgetDesk:
     def correct(self, subject: Subject, started_us: int, nanos: int | None, tokens: int) -> None:
         """A correction row that is in the ledger: what was spent in the period of `started_us` differs by
         this much (None: nothing)."""
-        if started_us < self._now_us() - KEPT_S * US_PER_S * 20:
-            return
+        forgotten_us = self._now_us() - KEPT_S * US_PER_S
         for family in self._roster.covering(subject, self._now_us()):
             amount = (nanos or 0) if family.budget.unit == "usd" else tokens
             if amount and family.budget.unit in ("usd", "tokens"):
                 bucket = family.budget.bucket(started_us)
-                account = family.account(family.budget.selector.part(subject), bucket)
-                account.corrected += amount
-                self._active.add(account)
+                if bucket.end_us >= forgotten_us:
+                    account = family.account(family.budget.selector.part(subject), bucket)
+                    account.corrected += amount
+                    self._active.add(account)
 
     async def closed(self, process: str) -> bool:
         """That process is dead, and the ledger has all its rows: they replace what was charged for it when it

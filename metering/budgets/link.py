@@ -140,8 +140,8 @@ class Link:
         self._pumping: asyncio.Task[None] | None = None
         self.away: str | None = None
         """The cause, while the state is away."""
-        self.replicas = 1
-        """Processes that were alive when the state was last seen."""
+        self.replicas: int | None = None
+        """Processes that were alive when the state was last seen; None: it never was."""
 
     @property
     def is_local(self) -> bool:
@@ -159,8 +159,9 @@ class Link:
             verdicts: list[Verdict] = end.value
             return verdicts[0]
 
-    async def ask(self, parts: Sequence[Part]) -> Verdict:
-        """All parts or none. Needs that come while an exchange is under way share the next one."""
+    async def ask(self, parts: Sequence[Part], until: float) -> Verdict:
+        """All parts or none. Needs that come while an exchange is under way share the next one. What is not
+        answered by `until` (the event loop's time) is answered as if the state were away."""
         if self.away is not None:
             return _AWAY
         done: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
@@ -168,10 +169,13 @@ class Link:
         if self._pumping is None:
             self._pumping = asyncio.create_task(self._pump())
         try:
-            return await done
+            async with asyncio.timeout_at(until):
+                return await done
+        except TimeoutError:
+            return done.result() if _answered(done) else _AWAY
         except asyncio.CancelledError:
-            if not done.cancelled() and done.done() and done.result().answer is Answer.GRANTED:
-                _give_back(parts)  # granted, but whoever asked was cancelled before hearing of it
+            if _answered(done) and done.result().answer is Answer.GRANTED:
+                _give_back(parts)  # whoever asked was cancelled before hearing of it
             raise
 
     async def push(self, accounts: Sequence[Account]) -> bool:
@@ -281,6 +285,10 @@ class Link:
     def _request(self, trip: Trip) -> Request:
         self._number += 1
         return Request(self._process, self._number, self._answered, self._ttl_s, trip.asks, trip.needs)
+
+
+def _answered(done: asyncio.Future[Verdict]) -> bool:
+    return done.done() and not done.cancelled()
 
 
 def _give_back(parts: Sequence[Part]) -> None:

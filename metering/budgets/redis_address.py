@@ -20,8 +20,9 @@ SCHEMES = ("redis", "rediss", "redis+sentinel")
 _SENTINEL_PORT = 26379
 
 
-def open_client(url: str, patience_s: float) -> Client:
-    """Connects on first use. Raises ValueError."""
+def open_clients(url: str, patience_s: float) -> list[Client]:
+    """The one to use, and those of the sentinels, which want closing too. They connect on first use.
+    Raises ValueError."""
     scheme = urlsplit(url).scheme
     if scheme not in SCHEMES:
         raise ValueError(
@@ -38,7 +39,7 @@ def open_client(url: str, patience_s: float) -> Client:
     }
     if scheme == "redis+sentinel":
         return _master(url, settings)
-    return Redis.from_url(url, **settings)
+    return [Redis.from_url(url, **settings)]
 
 
 def without_password(url: str) -> str:
@@ -47,7 +48,7 @@ def without_password(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _master(url: str, settings: dict[str, Any]) -> Client:
+def _master(url: str, settings: dict[str, Any]) -> list[Client]:
     parts = urlsplit(url)
     who, _, hosts = parts.netloc.rpartition("@")
     service, _, database = parts.path.lstrip("/").partition("/")
@@ -64,7 +65,7 @@ def _master(url: str, settings: dict[str, Any]) -> Client:
         **settings,
     )
     master: Client = sentinels.master_for(service)
-    return master
+    return [master, *sentinels.sentinels]
 
 
 def _host(text: str) -> tuple[str, int]:

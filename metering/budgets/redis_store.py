@@ -17,7 +17,7 @@ from redis.exceptions import NoPermissionError, NoScriptError, RedisError, Respo
 
 from metering.budgets.account import SLICE_SHARE
 from metering.budgets.periods import FOREVER_US, US_PER_S, Span
-from metering.budgets.redis_address import Client, open_client
+from metering.budgets.redis_address import Client, open_clients
 from metering.budgets.redis_scripts import CLOSED, EXCHANGE, SEED, SEED_PLAN
 from metering.budgets.store import (
     CORRECTIONS,
@@ -54,7 +54,8 @@ class RedisStore:
         patience_s: float = PATIENCE_S,
         settle_in_us: int = SETTLE_IN_US,
     ) -> None:
-        self._client: Client = open_client(url, patience_s)
+        self._clients = open_clients(url, patience_s)
+        self._client: Client = self._clients[0]
         self._patience_s = patience_s
         self._settle_in_us = settle_in_us
         self._prefix = f"{_TAG}:{prefix}"
@@ -131,9 +132,10 @@ class RedisStore:
         return [f"maxmemory-policy is {policy}: a full server would evict counters; set it to noeviction"]
 
     async def aclose(self) -> None:
-        with suppress(RedisError, OSError, TimeoutError):
-            async with asyncio.timeout(self._patience_s):
-                await self._client.aclose()
+        for client in self._clients:
+            with suppress(RedisError, OSError, TimeoutError):
+                async with asyncio.timeout(self._patience_s):
+                    await client.aclose()
 
     def _bucket(self, counter: str, start_us: int) -> str:
         return f"{self._prefix}:c:{counter}:{start_us}"

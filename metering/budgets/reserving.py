@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from metering.budgets.account import Account
@@ -10,8 +11,10 @@ from metering.budgets.link import Answer, Link, Part
 from metering.budgets.roster import Family
 from metering.budgets.seeding import Seeding
 
-SEED_WAIT_S = 0.12
-"""A hold waits this long for the ledger's sums; with one exchange before and after it stays below 250 ms."""
+HOLD_S = 0.22
+"""A hold is decided within this, whatever state and ledger do."""
+SEED_WAIT_S = 0.1
+"""Of which it waits for the ledger's sums."""
 
 
 class Reserver:
@@ -29,12 +32,13 @@ class Reserver:
 
     async def soon(self, parts: Sequence[Part], now_us: int) -> tuple[Account, ...]:
         """The accounts among them that were opened: held beyond the lease. Raises Refused."""
+        until = asyncio.get_running_loop().time() + HOLD_S
         opened: list[Part] = []
         asked: set[Account] = set()
         try:
             while True:
                 rest = [part for part in parts if part not in opened]
-                answer, account = await self._link.ask(rest)
+                answer, account = await self._link.ask(rest, until)
                 if answer is Answer.AWAY:
                     opened += self._open(rest, now_us)
                 elif answer is Answer.FULL and account is not None:
@@ -58,7 +62,7 @@ class Reserver:
         opened = [part for part in parts if part.account.free < part.amount]
         for account, amount, _ in opened:
             room = account.room_while_away(self._link.replicas)
-            if room is None or room < amount:
+            if room < amount:
                 raise account.refused(amount, now_us, "away")
         for part in parts:
             if part in opened:

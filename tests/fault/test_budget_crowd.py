@@ -70,7 +70,7 @@ async def test_a_dollar_holds_and_can_be_used(kind: str, redis_url: str) -> None
         await it.tick()
     running = [asyncio.create_task(it.run()) for it in desks]
     till = Till()
-    await crowd(desks, till, 5.0)
+    await crowd(desks, till, 2.5)
     assert USD * 97 // 100 <= till.settled <= USD
     async with asyncio.timeout(10):
         while any(the(it.standings(time.time_ns() // 1_000)).reserved for it in desks):  # noqa: ASYNC110

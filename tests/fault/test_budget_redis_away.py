@@ -253,6 +253,34 @@ async def test_a_failover_that_lost_writes_loses_nothing(server: redis_server.Se
                 assert all(changes(heard) in ([], ["away", "back"]) for _, heard in made)
 
 
+async def test_a_sentinel_names_the_new_master(server: redis_server.Server) -> None:
+    with redis_server.server() as replica:
+        replica.follow(server)
+        with redis_server.sentinel(server) as watching:
+            url = f"redis+sentinel://127.0.0.1:{watching.port},127.0.0.1:1/weir/0"
+            async with desks(url, CLOSED) as made:
+                for it, _ in made:
+                    (await it.hold(ALICE, bound(70), CLOCK.now_us)).settle(70, 0)
+                with closing(watching.client()) as client:
+                    await until(lambda: bool(client.execute_command("SENTINEL", "REPLICAS", "weir")), 20)
+                server.kill()
+                await until(lambda: all(heard.states for _, heard in made))
+                await back(made)
+                await all_say(made, "closed", 140)
+                assert [changes(heard) for _, heard in made] == [["away", "back"]] * 2
+
+
+async def test_a_process_that_never_saw_the_state_opens_nothing(server: redis_server.Server) -> None:
+    """grob#566: every replica that starts during an outage would open the whole amount anew."""
+    server.kill()
+    it = BudgetDesk(RedisStore(server.url), CLOCK, process="late")
+    it.use([OPENED])
+    with pytest.raises(Refused) as refused:
+        await it.hold(ALICE, bound(1), CLOCK.now_us)
+    assert refused.value.reason == "away"
+    await it.aclose()
+
+
 async def test_a_master_that_became_a_replica_is_away_and_named(server: redis_server.Server) -> None:
     with redis_server.server() as other:
         async with desks(server.url, CLOSED, number=1) as made:
