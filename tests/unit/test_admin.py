@@ -27,7 +27,7 @@ from metering.audit.entry import AuditRow, Author, Entry
 from metering.audit.log import AuditLog
 from metering.audit.read import audit_rows
 from metering.audit.verify import verify
-from metering.budgets import Standing
+from metering.budgets import Budget, Calendar, Selector, Standing
 from metering.days import day_start_us
 from metering.event import Event
 from metering.event_query import query_events
@@ -88,6 +88,12 @@ def event(tenant: str, n: int) -> Event:
     )  # fmt: skip
 
 
+def standing(tenant: str) -> Standing:
+    budget = Budget(tenant, Selector(tenant=tenant), "usd", 10**9, Calendar("month"))
+    label = budget.selector.label()
+    return Standing(budget, label, (), 10**9, 1, 0, 10**9 - 1, 0, "ok", 0, None)
+
+
 class House:
     """A management app over a real key store and a real ledger."""
 
@@ -127,7 +133,7 @@ class House:
         )
 
     async def _standings(self) -> Sequence[Standing]:
-        return []
+        return [standing("acme"), standing("globex")]
 
     def _audit(self, log: AuditLog) -> Any:
         return lambda who, *change: self.audited.append(log.write(Author(who, 7), Entry(*change)))

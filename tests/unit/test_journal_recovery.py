@@ -176,7 +176,7 @@ def test_a_hook_that_cannot_use_a_payload_stops_nothing(tmp_path: Path) -> None:
         journal.open(event_id, ["m"])
     crash(journal)
 
-    def picky(event_id: str, payload: Any) -> tuple[Any, ...]:
+    def picky(process: str, event_id: str, payload: Any) -> tuple[Any, ...]:
         if event_id == "bad":
             raise KeyError("tenant")
         return row_of(event_id)
