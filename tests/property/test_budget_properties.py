@@ -17,16 +17,18 @@ from tests.fakes.budgets import ALICE, MovedClock, budget, desk, quiet
 LIMIT = 100_000
 TTL_S = 5.0
 
+AMOUNTS = (0, 1, 40, 300, 2_500, 9_000, 17_000, 30_000, 40_000)
+"""From a slice of what remains to more than any limit."""
+KINDS = (*["hold"] * 4, *["settle"] * 3, *["tick"] * 2, "over", "move", "freeze", "die")
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(
-            ["hold", "hold", "hold", "settle", "settle", "over", "tick", "freeze", "die", "move"]
-        ),
+        st.sampled_from(KINDS),
         st.integers(0, 2),
-        st.one_of(st.integers(0, 300), st.integers(0, 20_000), st.integers(0, 40_000)),
-        st.floats(0, 1),
+        st.sampled_from(AMOUNTS),
+        st.sampled_from((0.0, 0.1, 0.5, 0.9, 1.0)),
     ),
-    max_size=60,
+    min_size=15,
+    max_size=70,
 )
 
 
