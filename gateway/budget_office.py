@@ -14,7 +14,7 @@ from metering.budgets.memory_store import MemoryStore
 from metering.budgets.redis_address import without_password
 from metering.budgets.redis_store import RedisStore
 from metering.budgets.seed import ledger_seeder
-from metering.budgets.store import Store
+from metering.budgets.store import StateAway, Store
 from metering.event import Event
 from metering.ledger import LedgerReader
 
@@ -51,8 +51,9 @@ class BudgetOffice:
         self._dead: list[str] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._store = _open_store(state, clock)
         self.desk = BudgetDesk(
-            _open_store(state, clock),
+            self._store,
             clock,
             process=process,
             seeder=ledger_seeder(reader),
@@ -63,7 +64,8 @@ class BudgetOffice:
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._tasks = [self._loop.create_task(self.desk.run()), self._loop.create_task(self._close_dead())]
+        work = (self.desk.run(), self._close_dead(), self._question_state())
+        self._tasks = [self._loop.create_task(each) for each in work]
 
     async def stop(self) -> None:
         """Once every attempt is settled."""
@@ -75,7 +77,7 @@ class BudgetOffice:
 
     @property
     def ready(self) -> bool:
-        """Whether what was spent before is known: a gateway that has just begun would refuse for want of it."""
+        """Whether what was spent before is known: one that has just begun would refuse for want of it."""
         if not self._ready:
             standings = self.desk.standings(self._clock.wall_ns() // 1000)
             self._ready = (
@@ -105,6 +107,13 @@ class BudgetOffice:
             for process in [each for each in self._dead if self._shipped(each)]:
                 if await self.desk.closed(process):
                     self._dead.remove(process)
+
+    async def _question_state(self) -> None:
+        """What is wrong with a state that answers: it would lose counters when it is full, say."""
+        if isinstance(self._store, RedisStore):
+            with contextlib.suppress(StateAway):  # told by the desk
+                for doubt in await self._store.questions():
+                    self._news("budget_state", ok=True, detail=doubt, state=without_password(self._state))
 
     def _state_changed(self, cause: str | None) -> None:
         self._news("budget_state", ok=cause is None, detail=cause or "", state=without_password(self._state))

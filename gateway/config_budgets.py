@@ -10,9 +10,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.config_types import Name, Seconds, Settings, Usd
+from metering.budgets.model import MAX_LIMIT
 
 Action = Literal["notify", "economy", "refuse"]
 Period = Literal["hour", "day", "week", "month"]
+MAX_USD = 4_500_000
+"""As nano-dollars below what the shared state's numbers hold exactly (metering.budgets.model.MAX_LIMIT)."""
 _PERCENT = re.compile(r"(\d{1,3})%?")
 
 
@@ -49,15 +52,19 @@ class RollingSettings(Settings):
 class OpenUpTo(Settings):
     """How much may be spent beyond what is known while the shared state is away, over all gateways."""
 
-    open_up_to: Usd = Field(gt=0, description="USD, or tokens for a budget of tokens.")
+    open_up_to: Usd = Field(gt=0, le=MAX_LIMIT, description="USD, or tokens for a budget of tokens.")
 
 
 class BudgetSettings(Settings):
     """How much may be spent by whom in which time. Exactly one of `usd` and `tokens`."""
 
     name: Name | None = Field(None, description="Shown in refusals; whom it covers if left out.")
-    usd: Usd | None = Field(None, gt=0, description="Of cost as tenants are charged it: markup included.")
-    tokens: int | None = Field(None, gt=0, description="Input and output, cached input included.")
+    usd: Usd | None = Field(
+        None, gt=0, le=MAX_USD, description="Of cost as tenants are charged it: markup included."
+    )
+    tokens: int | None = Field(
+        None, gt=0, le=MAX_LIMIT, description="Input and output, cached input included."
+    )
     per: Period | RollingSettings = Field(
         "month", description="hour, day, week (from Monday), month, or {rolling: 30d}."
     )
@@ -87,6 +94,8 @@ class BudgetSettings(Settings):
     def _one_amount(self) -> BudgetSettings:
         if (self.usd is None) == (self.tokens is None):
             raise ValueError("give exactly one of usd, tokens")
+        if self.usd is not None and self.state_away != "closed" and self.state_away.open_up_to > MAX_USD:
+            raise ValueError(f"state_away: open_up_to must be at most {MAX_USD} USD")
         if not self.at:
             raise ValueError("at: an empty ladder does nothing; leave it out, or remove the budget")
         return self

@@ -23,6 +23,7 @@ from gateway.backends.registry import backend_for
 from gateway.clock import Clock
 from gateway.config import BackendSettings, GatewaySettings
 from gateway.doctor_journal import examine_journal
+from gateway.doctor_state import examine_state
 from gateway.engine.weights import WeightsError, resolve
 from gateway.keystore import NOTHING, KeyStoreUnavailable, open_key_store
 from metering.ledger import LedgerError
@@ -57,7 +58,7 @@ def examine(settings: GatewaySettings, clock: Clock) -> Iterator[Check]:
     answer costs its health timeout."""
     probes = list(_backends(settings))
     yield from (probe.check for probe in probes)
-    yield Check("state", True, f"{settings.state} needs nothing")
+    yield Check("state", *examine_state(settings.state))
     yield check_ledger_at(settings.ledger)
     yield check_key_store(settings.ledger)
     yield check_clock(clock, [probe.date for probe in probes if probe.date])

@@ -17,6 +17,7 @@ from gateway.cli import main
 from gateway.clock import ManualClock
 from gateway.config import BackendSettings
 from gateway.doctor_journal import examine_journal
+from gateway.doctor_state import examine_state
 from gateway.keystore import open_key_store
 from metering.ledger_url import open_ledger
 from metering.schema import VERSION
@@ -191,3 +192,11 @@ def test_the_journals_folder_is_tried(tmp_path: Path) -> None:
     ok, told = examine_journal(Path("/proc/weir"), 1)
     assert not ok
     assert "nothing can be written in /proc" in told
+
+
+def test_the_state_is_asked_whether_it_can_count(redis_url: str) -> None:
+    assert examine_state("memory://") == (True, "memory:// needs nothing")
+    assert examine_state(redis_url) == (True, redis_url)
+    ok, detail = examine_state("redis://user:hunter2@127.0.0.1:1/0")
+    assert not ok
+    assert detail.startswith("redis://127.0.0.1:1/0: ConnectionError")
