@@ -11,10 +11,13 @@ from gateway.errors import BudgetExceeded, GatewayError, LimitReached, Unavailab
 from gateway.exchange import Exchange
 from gateway.front.wire import Header
 from gateway.snapshot import Served
-from metering.budgets import BudgetDesk, Hold, Refused, Standing, Subject
+from metering.budgets import BudgetDesk, Hold, Refused, Subject
 from router.decision import Candidate, Decision
 
-_LIMITED = {"requests": b"requests", "tokens": b"tokens"}
+_LIMIT_NAMES = {
+    unit: (b"x-ratelimit-limit-" + name, b"x-ratelimit-remaining-" + name, b"x-ratelimit-reset-" + name)
+    for unit, name in (("requests", b"requests"), ("tokens", b"tokens"))
+}
 
 
 async def admit(exchange: Exchange) -> None:
@@ -36,7 +39,7 @@ async def admit(exchange: Exchange) -> None:
 def wants_economy(exchange: Exchange) -> bool:
     """Whether a budget is so far spent that the cheap tiers are to be preferred."""
     subject = exchange.journey.subject
-    if subject is None:
+    if subject is None or not exchange.snapshot.thrifty:
         return False
     return exchange.services.budgets.action(subject, exchange.journey.started_us) == "economy"
 
@@ -73,20 +76,15 @@ def refusal(exchange: Exchange, refused: Refused) -> GatewayError:
 
 
 def limit_headers(desk: BudgetDesk, subject: Subject, now_us: Callable[[], int]) -> list[Header]:
-    """OpenAI's `x-ratelimit-*`: per kind the tightest of the limits that the request falls under."""
+    """OpenAI's `x-ratelimit-*`."""
     now = now_us()
-    tightest: dict[bytes, Standing] = {}
-    for standing in desk.limits(subject, now):
-        kind = _LIMITED.get(standing.budget.unit)
-        if kind is not None and (kind not in tightest or standing.remaining < tightest[kind].remaining):
-            tightest[kind] = standing
     headers: list[Header] = []
-    for kind, standing in tightest.items():
-        resets_us = standing.resets_us
-        reset = b"0s" if resets_us is None else b"%.3fs" % (max(0, resets_us - now) / 1e6)
+    for unit, limit, remaining, resets_us in desk.limits(subject, now):
+        for_limit, for_remaining, for_reset = _LIMIT_NAMES[unit]
+        reset_ms = (resets_us - now) // 1000
         headers += (
-            (b"x-ratelimit-limit-" + kind, b"%d" % standing.limit),
-            (b"x-ratelimit-remaining-" + kind, b"%d" % max(0, standing.remaining)),
-            (b"x-ratelimit-reset-" + kind, reset),
+            (for_limit, b"%d" % limit),
+            (for_remaining, b"%d" % remaining),
+            (for_reset, b"%d.%03ds" % (reset_ms // 1000, reset_ms % 1000) if reset_ms > 0 else b"0s"),
         )
     return headers

@@ -12,6 +12,7 @@ bounds, and GPU time, whose shares are known when its window closes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,6 @@ from gateway.exchange import Exchange
 from gateway.snapshot import Served
 from metering.budgets import Bound
 from metering.money import apply_markup
-from metering.usage import TokenUsage
 from router.cost import DEFAULT_OUTPUT_TOKENS as EXPECTED_OUTPUT_TOKENS
 from router.decision import Candidate, Decision
 from router.features import content_texts, prompt_text_parts, requested_output_tokens, utf8_bytes
@@ -29,7 +29,7 @@ TEMPLATE_TOKENS = 64
 """What a chat template puts before and around the messages: a default system prompt, today's date."""
 MEDIA_TOKENS = 4096
 DEFAULT_OUTPUT_TOKENS = 4096
-_MEDIA = (b'"image_url"', b'"input_audio"', b'"file"', b'"input_image"')
+_MEDIA = re.compile(rb'"(?:image_url|input_audio|file|input_image)"')
 
 
 def bound_of(exchange: Exchange, decision: Decision, candidate: Candidate, served: Served) -> Bound:
@@ -38,16 +38,14 @@ def bound_of(exchange: Exchange, decision: Decision, candidate: Candidate, serve
     prompt, output = prompt_bound_tokens(call), output_bound_tokens(call, served)
     expected_prompt = min(decision.prompt_tokens, prompt)
     expected_output = min(output, EXPECTED_OUTPUT_TOKENS)
-    price, factor, _, dearest = exchange.snapshot.tariff(
+    _, factor, _, bound = exchange.snapshot.tariff(
         exchange.caller.tenant, decision.route, candidate.model, candidate.backend, exchange.journey.day
     )
     nanos: int | None = None
     expected_nanos = 0
-    if dearest is not None and price is not None:
-        longest_us = _longest_us(exchange, candidate) if dearest.per_second else 0
-        most = dearest.cost_nanos(TokenUsage(prompt, output=output), longest_us)
-        usual = dearest.cost_nanos(TokenUsage(expected_prompt, output=expected_output))
-        nanos, expected_nanos = apply_markup(most, factor), apply_markup(min(usual, most), factor)
+    if bound is not None:
+        nanos = bound.nanos(prompt, output, _longest_us(exchange, candidate) if bound.per_us else 0)
+        expected_nanos = bound.nanos(expected_prompt, expected_output)
     elif (gpu := exchange.services.gpus.get(candidate.backend)) is not None:
         nanos = apply_markup(gpu.bound_nanos(expected_prompt, output), factor)
         expected_nanos = min(nanos, apply_markup(gpu.bound_nanos(expected_prompt, expected_output), factor))
@@ -56,10 +54,9 @@ def bound_of(exchange: Exchange, decision: Decision, candidate: Candidate, serve
 
 def prompt_bound_tokens(call: Call) -> int:
     """An upper bound of all input tokens."""
-    body = call.body
-    if call.api is Api.CHAT and any(kind in body for kind in _MEDIA):
+    if call.api is Api.CHAT and _MEDIA.search(call.body):
         return _bound_beside_media(call.fields)
-    return len(body) + TEMPLATE_TOKENS
+    return len(call.body) + TEMPLATE_TOKENS
 
 
 def output_bound_tokens(call: Call, served: Served) -> int:
@@ -71,7 +68,9 @@ def output_bound_tokens(call: Call, served: Served) -> int:
     for limit in (can, served.context_tokens):
         if limit is not None:
             each = min(each, limit)
-    return each * _answers(call.fields)
+    fields = call.fields
+    alone = "n" not in fields and "best_of" not in fields and call.api is Api.CHAT
+    return each if alone else each * _answers(fields)
 
 
 def _answers(fields: Mapping[str, Any]) -> int:

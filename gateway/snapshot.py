@@ -18,7 +18,8 @@ from gateway.config import BackendSettings, GatewaySettings, ModelSettings, Rout
 from gateway.price_settings import rates_of
 from metering.budgets import Budget
 from metering.catalogue import Catalogue
-from metering.prices import ModelPrice, PriceBook, PricedModel, bound_price
+from metering.price_bound import PriceBound, price_bound
+from metering.prices import ModelPrice, PriceBook, PricedModel
 from router.decision import Candidate, Route, Rule
 
 MAX_TARIFFS = 10_000
@@ -47,8 +48,8 @@ class Tariff(NamedTuple):
     markup: Decimal
     baseline: ModelPrice | None
     """Of the model that would have served without routing."""
-    bound: ModelPrice | None
-    """The most that any token of it can cost; None where `price` is."""
+    bound: PriceBound | None
+    """The most that an attempt can cost; None where `price` is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class Snapshot:
     """Everything that may refuse a request."""
     limited: bool = False
     """Some of them are limits: answers tell what is left."""
+    thrifty: bool = False
+    """Some of them prefer the cheap tiers when they run out."""
     _tariffs: dict[tuple[str, str, str, str, date], Tariff] = field(default_factory=dict)
 
     def tariff(self, tenant: str, route: str, model: str, backend: str, day: date) -> Tariff:
@@ -81,11 +84,12 @@ class Snapshot:
         dearest = self.baseline(route, model, backend)
         known = dearest in self.served  # a kept answer may be of a model that the file no longer names
         price = self.price(model, backend, day) if (model, backend) in self.served else None
+        markup = self.markup(tenant)
         return Tariff(
             price,
-            self.markup(tenant),
+            markup,
             self.price(*dearest, day) if known else None,
-            None if price is None else bound_price(price),
+            None if price is None else price_bound(price, markup),
         )
 
     def price(self, model: str, backend: str, day: date) -> ModelPrice | None:
@@ -124,7 +128,8 @@ def compile_snapshot(settings: GatewaySettings, version: int, catalogue: Catalog
     routes = {name: _route(name, route, settings, direct) for name, route in settings.models.items()}
     budgets = budgets_of(settings)
     limited = any(map(is_limit, budgets))
-    return Snapshot(version, settings, served, direct, routes, prices, budgets, limited)
+    thrifty = any(action == "economy" for budget in budgets for _, action in budget.ladder)
+    return Snapshot(version, settings, served, direct, routes, prices, budgets, limited, thrifty)
 
 
 def _served(

@@ -117,19 +117,5 @@ def ceiling(known: Sequence[ModelPrice]) -> ModelPrice | None:
     )
 
 
-def bound_price(price: ModelPrice) -> ModelPrice:
-    """What an attempt can cost at most under this price: every input token at its dearest class, every output
-    token likewise, at the dearest hour, context and service tier."""
-    flat = ceiling([price])
-    assert flat is not None, "a ceiling of one price is a price"
-    uncached, read, write, output, reasoning, write_1h = flat.rates.resolved()
-    return ModelPrice(
-        TokenRates(max(uncached, read, write, write_1h), max(output, reasoning)),
-        f"bound:{price.version}",
-        per_request=flat.per_request,
-        per_second=flat.per_second,
-    )
-
-
 def _digits(rate: Decimal) -> str:
     return format(rate.normalize(), "f")

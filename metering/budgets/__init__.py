@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metering.budgets.desk import BudgetDesk, Hold, Permit
-from metering.budgets.model import Action, Bound, Budget, Selector, Standing, Subject, Unit
+from metering.budgets.model import Action, Bound, Budget, Left, Selector, Standing, Subject, Unit
 from metering.budgets.periods import Calendar, Rolling
 from metering.budgets.refusal import Refused
 
@@ -14,6 +14,7 @@ __all__ = [
     "BudgetDesk",
     "Calendar",
     "Hold",
+    "Left",
     "Permit",
     "Refused",
     "Rolling",

@@ -178,6 +178,13 @@ class Account:
         return max(0, self.others_reserved) + own
 
     @property
+    def left(self) -> int:
+        """What this process could still ask for: what it has leased ahead is not used up."""
+        limit = self.budget.limit if self.limit is None else self.limit
+        used = self.others_spent + self.settled + self.corrected + self.held
+        return max(0, limit - used - max(0, self.others_reserved))
+
+    @property
     def slice_target(self) -> int:
         """How much may stay leased and unspent."""
         remaining = 0 if self.limit is None else self.limit - self.spent - self.reserved

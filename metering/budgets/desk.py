@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from metering.budgets.account import Account
-from metering.budgets.holds import Hold, Permit, hold_parts, permit_parts, permitted
+from metering.budgets.holds import Hold, Permit, hold_all, hold_parts, permit_parts, permitted
 from metering.budgets.link import Link
-from metering.budgets.model import ACTIONS, Action, Bound, Budget, Standing, Subject
-from metering.budgets.periods import US_PER_S, Rolling
+from metering.budgets.model import ACTIONS, Action, Bound, Budget, Left, Standing, Subject
+from metering.budgets.periods import US_PER_S
 from metering.budgets.reserving import Reserver
 from metering.budgets.roster import Plan, Roster
 from metering.budgets.seeding import Seeding
@@ -85,10 +85,8 @@ class BudgetDesk:
         for account in plan.tokens:
             if account.free < tokens:
                 return self._hold_now(plan, subject, bound, now_us)
-        for account in plan.usd:
-            account.hold(nanos, bound.expected_nanos)
-        for account in plan.tokens:
-            account.hold(tokens, bound.expected_tokens)
+        hold_all(plan.usd, nanos, bound.expected_nanos)
+        hold_all(plan.tokens, tokens, bound.expected_tokens)
         return Hold(self, plan, subject, bound, now_us)
 
     async def hold(self, subject: Subject, bound: Bound, now_us: int) -> Hold:
@@ -133,15 +131,14 @@ class BudgetDesk:
 
     # --- what is known ---
 
-    def limits(self, subject: Subject, now_us: int) -> list[Standing]:
-        """Of the subject's rolling limits on requests and tokens."""
-        plan = self._roster.plan(subject, now_us)
-        away = self._link.away is not None
-        return [
-            account.standing(away)
-            for account in (*plan.requests, *plan.tokens)
-            if isinstance(account.budget.period, Rolling)
-        ]
+    def limits(self, subject: Subject, now_us: int) -> list[Left]:
+        """What the subject's rolling limits on requests and tokens leave: of each unit the tightest. For every
+        answer's head."""
+        found = []
+        for unit, limits in self._roster.plan(subject, now_us).limited:
+            account, limit, resets_us = limits[0] if len(limits) == 1 else min(limits, key=_left)
+            found.append(Left(unit, limit, account.left, resets_us))
+        return found
 
     def standings(self, now_us: int) -> list[Standing]:
         """Of every budget; of each counter of `each` that this process touched in its period."""
@@ -287,3 +284,7 @@ class BudgetDesk:
 
     def _now_us(self) -> int:
         return self._clock.wall_ns() // 1_000
+
+
+def _left(limit: tuple[Account, int, int]) -> int:
+    return limit[0].left

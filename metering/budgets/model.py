@@ -189,6 +189,16 @@ class Standing(NamedTuple):
         return self.part[0] if selector.each and self.part else selector.tenant
 
 
+class Left(NamedTuple):
+    """Of a limit, for `x-ratelimit-*`."""
+
+    unit: Unit
+    limit: int
+    remaining: int
+    resets_us: int
+    """UTC microseconds when all of it is there again."""
+
+
 def format_amount(unit: Unit, amount: int) -> str:
     """`1.25 USD`, `3000 tokens`."""
     if unit == "usd":

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 
 from metering.budgets.account import Account
-from metering.budgets.model import Budget, Subject
-from metering.budgets.periods import FOREVER_US, US_PER_S, Span
+from metering.budgets.model import Budget, Subject, Unit
+from metering.budgets.periods import FOREVER_US, US_PER_S, Rolling, Span
 from metering.budgets.store import KEPT_S
 
+LIMIT_S = 60
+"""A rolling window of at most that is a limit on haste, not a budget: answers tell what it leaves."""
 MAX_PLANS = 20_000
 """Subjects whose plan is remembered; tags make as many subjects as clients like."""
 
@@ -64,10 +66,22 @@ class Family:
 class Plan:
     """The accounts of one subject, valid while no bucket ends."""
 
-    __slots__ = ("accounts", "concurrency", "from_us", "permit", "requests", "tokens", "until_us", "usd")
+    __slots__ = (
+        "accounts",
+        "concurrency",
+        "from_us",
+        "limited",
+        "permit",
+        "requests",
+        "tokens",
+        "until_us",
+        "usd",
+    )
 
     def __init__(self, accounts: Sequence[Account], from_us: int, until_us: int) -> None:
         self.from_us, self.until_us = from_us, until_us
+        self.limited = tuple(_limited(accounts))
+        """Rolling limits on requests and tokens, by unit: account, limit, when all is there again."""
         self.accounts = tuple(accounts)
         self.usd = _of("usd", accounts)
         self.tokens = _of("tokens", accounts)
@@ -187,6 +201,21 @@ def _family_keys(budgets: Iterable[Budget]) -> Iterator[str]:
 
 def _digest(value: Sequence[object]) -> str:
     return blake2b(json.dumps(value).encode(), digest_size=9).hexdigest()
+
+
+def _limited(accounts: Iterable[Account]) -> Iterator[tuple[Unit, tuple[tuple[Account, int, int], ...]]]:
+    found: dict[Unit, list[tuple[Account, int, int]]] = {}
+    for account in accounts:
+        budget, period = account.budget, account.budget.period
+        if (
+            budget.unit in ("requests", "tokens")
+            and isinstance(period, Rolling)
+            and period.seconds <= LIMIT_S
+        ):
+            limit = budget.limit if budget.effective is None else budget.effective
+            found.setdefault(budget.unit, []).append((account, limit, period.resets_us(account.bucket)))
+    for unit, limits in found.items():
+        yield unit, tuple(limits)
 
 
 def _of(unit: str, accounts: Iterable[Account]) -> tuple[Account, ...]:

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metering.model_price import LongContextTier, ModelPrice, TokenRates
+from metering.money import apply_markup
+from metering.price_bound import price_bound
 from metering.prices import ceiling
 from metering.terms import Terms
 from metering.tiers import Tier, graduated, volume
@@ -128,6 +130,16 @@ def test_the_ceiling_is_never_below_a_known_price(known: list[ModelPrice], usage
     top = ceiling(known)
     assert top is not None
     assert all(top.cost_nanos(usage) >= price.cost_nanos(usage) for price in known)
+
+
+@given(prices(), usages(), factors, st.integers(0, 10**9))
+def test_nothing_costs_more_than_its_bound(
+    price: ModelPrice, usage: TokenUsage, markup: Decimal, duration_us: int
+) -> None:
+    charged = apply_markup(price.cost_nanos(usage, duration_us), markup)
+    bound = price_bound(price, markup)
+    assert charged <= bound.nanos(usage.input_total, usage.output, duration_us)
+    assert charged <= bound.nanos(usage.input_total + 7, usage.output + 3, duration_us + 1)
 
 
 @given(st.decimals(min_value=0, max_value=10, allow_nan=False, allow_infinity=False))

@@ -138,7 +138,7 @@ async def test_a_rolling_minute_never_holds_more_than_its_limit(clock: MovedCloc
     assert len(at) > 30
     assert all(later - first > 60 for first, later in zip(at, at[10:], strict=False))
     limits = it.limits(ALICE, clock.now_us)
-    assert [row.budget.unit for row in limits] == ["requests"]
+    assert [(left.unit, left.limit) for left in limits] == [("requests", 10)]
 
 
 async def test_concurrency_counts_what_runs(clock: MovedClock) -> None:
