@@ -132,8 +132,8 @@ class BudgetDesk:
     # --- what is known ---
 
     def limits(self, subject: Subject, now_us: int) -> list[Left]:
-        """What the subject's rolling limits on requests and tokens leave: of each unit the tightest. For every
-        answer's head."""
+        """What the subject's rolling limits on requests and tokens leave, the tightest of each unit: for the
+        head of every answer."""
         found = []
         for unit, limits in self._roster.plan(subject, now_us).limited:
             account, limit, resets_us = limits[0] if len(limits) == 1 else min(limits, key=_left)

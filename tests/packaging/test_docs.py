@@ -119,5 +119,6 @@ def test_commands_that_are_named_exist(page: Path) -> None:
 
 def test_every_header_is_documented_and_every_documented_one_exists() -> None:
     documented_headers = set(re.findall(r"`(x-[a-z-]+)", (ROOT / "docs/applications.md").read_text()))
-    there = set(re.findall(r'b"(x-weir-[a-z-]+|x-request-id|x-api-key)"', SOURCE))
+    there = set(re.findall(r'b"(x-weir-[a-z-]+|x-request-id|x-api-key|x-should-retry)"', SOURCE))
+    there |= set(re.findall(r'b"(x-ratelimit-)', SOURCE))
     assert documented_headers == there
