@@ -24,7 +24,12 @@ run: $(VENV)/.engine $(VENV)/.client ## start the gateway on 127.0.0.1:8080 with
 	@exec $(BIN)/weir demo $(ARGS)
 
 test: $(VENV)/.engine $(VENV)/.dev $(E2E_NODE)/node_modules/.stamp ## run every test (ARGS="-k name" for some)
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/unit tests/property tests/packaging
+	$(BIN)/python -m pytest tests/e2e tests/fault
+endif
 
 bench: $(VENV)/.engine $(VENV)/.dev ## measure the gateway's own overhead against direct and nginx
 	$(BIN)/python -m benchmarks.overhead $(ARGS)
