@@ -180,7 +180,7 @@ async def test_litellm_40050_what_refuses_is_what_is_recorded(place: Place) -> N
 
 
 async def test_envoy_1866_a_limit_on_tokens_holds_across_fallbacks_and_streams(place: Place) -> None:
-    """envoyproxy/ai-gateway#1866, #2394: with a fallback, limits on tokens were not applied."""
+    """envoyproxy/ai-gateway#1866, #2394: limits on tokens were silently not applied."""
     fell = await place.chat("falls", "hi", key=KEYS["minute"][0], max_tokens=500)
     assert (fell.status, fell.headers["x-weir-model"]) == (200, "large")
     arrived = len(place.upstream.witness.arrivals)
