@@ -116,6 +116,27 @@ def test_input_of_a_message_stream_is_charged_once() -> None:
     assert usage == TokenUsage(900, 100, 0, 50, 0, Provenance.VENDOR)
 
 
+HAIKU = ModelPrice(TokenRates(Decimal("0.8"), Decimal(4), Decimal("0.08"), Decimal(1)), "v")
+
+
+def test_litellm_11789_cache_reads_of_a_stream_cost_what_they_cost_whole() -> None:
+    """litellm#11789: $0.002059 for $0.000292, with streams alone."""
+    usage = {
+        "input_tokens": 4,
+        "cache_read_input_tokens": 2_455,
+        "cache_creation_input_tokens": 0,
+        "output_tokens": 23,
+    }
+    streamed = usage_of(
+        "anthropic",
+        {"type": "message_start", "message": {"usage": {**usage, "output_tokens": 1}}},
+        {"type": "message_delta", "usage": {"output_tokens": 23}},
+        streamed=True,
+    )
+    assert streamed == usage_of("anthropic", {"usage": usage})
+    assert usd(HAIKU, streamed) == Decimal("0.0002916")
+
+
 ZEROS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0, "input_tokens": 0, "output_tokens": 0}
 
 
