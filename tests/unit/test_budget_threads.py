@@ -47,13 +47,15 @@ class Books:
 
 
 class Deaf(MemoryStore):
-    """Does what it is asked, but the answer to every exchange that `loses` is lost on its way."""
+    """Of what it `loses` it hears nothing (a request), or does it and cannot say so (a reply)."""
 
-    loses = False
+    loses = ""
 
     async def exchange(self, request: Request) -> Reply:
+        if self.loses == "requests":
+            raise StateAway("the request was lost")
         reply = self.exchange_now(request)
-        if self.loses:
+        if self.loses == "replies":
             raise StateAway("the reply was lost")
         return reply
 
@@ -122,12 +124,12 @@ async def test_litellm_35569_a_cleanup_that_is_done_twice_counts_once(clock: Mov
         each.use([budget(1_000)])
     hold = await it.hold(ALICE, bound(200), clock.now_us)
     hold.settle(150, 0)
-    store.loses = True
+    store.loses = "replies"
     await it.tick()  # told, but nobody says so
     assert it.away == "the reply was lost"
     hold.settle(150, 0)
     hold.release()
-    store.loses = False
+    store.loses = ""
     await quiet([it, other], clock)
     for each in (it, other):
         row = the(each.standings(clock.now_us))
@@ -142,12 +144,13 @@ async def test_litellm_pr30039_what_is_settled_while_the_state_is_away_is_charge
         each.use([budget(1_000)])
     holds = [await it.hold(ALICE, bound(100), clock.now_us) for _ in range(3)]
     await it.tick()
-    store.loses = True
+    holds[0].settle(90, 0)
+    store.loses = "requests"
+    await it.tick()
+    assert it.away == "the request was lost"
     for hold in holds:
         hold.settle(90, 0)
-    await it.tick()
-    assert it.away is not None
-    store.loses = False
+    store.loses = ""
     await quiet([it, other], clock)
     row = the(other.standings(clock.now_us))
     assert (row.spent, row.reserved) == (270, 0)
@@ -221,6 +224,9 @@ async def test_litellm_30460_a_crash_loop_leaves_what_the_ledger_says(clock: Mov
 async def test_litellm_22726_without_a_budget_nothing_is_refused(clock: MovedClock) -> None:
     """litellm#22726: 'budget has been exceeded' where no budget was set."""
     it = desk(clock)
+    it.use([budget(1)])
+    with pytest.raises(Refused):
+        await it.hold(ALICE, bound(2), clock.now_us)
     for budgets in ((), (budget(1, selector=Selector(tenant="globex")),)):
         it.use(budgets)
         for _ in range(3):
@@ -304,8 +310,8 @@ async def test_envoy_680_parallel_requests_cannot_all_see_the_same_free_tokens(c
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert sum(not isinstance(answer, Refused) for answer in answers) == 3
     permits = [it.permit(ALICE, clock.now_us) for _ in range(50)]
-    answers = await asyncio.gather(*permits, return_exceptions=True)
-    assert sum(not isinstance(answer, Refused) for answer in answers) == 20
+    permitted = await asyncio.gather(*permits, return_exceptions=True)
+    assert sum(not isinstance(answer, Refused) for answer in permitted) == 20
 
 
 async def test_envoy_1754_what_remains_falls_with_every_answer(clock: MovedClock) -> None:
