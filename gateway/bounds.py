@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.call import Api, Call
+from gateway.config_budgets import UNLIMITED_OUTPUT_TOKENS
 from gateway.exchange import Exchange
 from gateway.snapshot import Served
 from metering.budgets import Bound
@@ -28,7 +29,7 @@ from router.features import content_texts, prompt_text_parts, requested_output_t
 TEMPLATE_TOKENS = 64
 """What a chat template puts before and around the messages: a default system prompt, today's date."""
 MEDIA_TOKENS = 4096
-DEFAULT_OUTPUT_TOKENS = 4096
+DEFAULT_OUTPUT_TOKENS = UNLIMITED_OUTPUT_TOKENS
 _MEDIA = re.compile(rb'"(?:image_url|input_audio|file|input_image)"')
 
 

@@ -14,6 +14,8 @@ from metering.budgets.model import MAX_LIMIT
 
 Action = Literal["notify", "economy", "refuse"]
 Period = Literal["hour", "day", "week", "month"]
+UNLIMITED_OUTPUT_TOKENS = 4096
+"""What is held for an answer that neither client nor model limits."""
 MAX_USD = 4_500_000
 """As nano-dollars below what the shared state's numbers hold exactly (metering.budgets.model.MAX_LIMIT)."""
 _PERCENT = re.compile(r"(\d{1,3})%?")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from gateway.config import LOOPBACK_HOSTS, GatewaySettings, RateSettings, RuleConditions, admin_key_problem
 from gateway.config_books import FixedSplitSettings, hidden_splits, unnamed_backends
+from gateway.config_budgets import UNLIMITED_OUTPUT_TOKENS
 from gateway.config_yaml import Plain
 from gateway.price_settings import token_rates
 from gateway.problems import Path, did_you_mean
@@ -69,6 +70,7 @@ def cross_check(
     yield from _routes(settings, names)
     yield from _rules(settings, names, stored_tenants)
     yield from _tenants(settings, names)
+    yield from _limits(settings)
     yield from _key_hashes(settings)
     yield from _doubtful_rates(settings, listed)
     yield from _rates(settings, names)
@@ -191,6 +193,22 @@ def _tenants(settings: GatewaySettings, names: Names) -> Iterator[Finding]:
                         f"{model} is not among the models of tenant {tenant_name}; a key can only be narrower"
                     )
                     yield Finding((*at, "models", place), message)
+
+
+def _limits(settings: GatewaySettings) -> Iterator[Finding]:
+    """Limits that refuse every request of an ordinary kind."""
+    for tenant_name, tenant in settings.tenants.items():
+        here: Path = ("tenants", tenant_name)
+        placed = [(here, tenant.limits)]
+        placed += [((*here, "keys", position), key.limits) for position, key in enumerate(tenant.keys)]
+        for path, limits in placed:
+            tokens = None if limits is None else limits.tokens_per_minute
+            if tokens is not None and tokens <= UNLIMITED_OUTPUT_TOKENS:
+                message = (
+                    f"{tokens} is less than the {UNLIMITED_OUTPUT_TOKENS} tokens that a request without "
+                    "max_tokens is held for: it is refused, unless its model's max_output_tokens says less"
+                )
+                yield Finding((*path, "limits", "tokens_per_minute"), message, warning=True)
 
 
 def _allowed(path: Path, models: tuple[str, ...] | None, known: frozenset[str]) -> Iterator[Finding]:

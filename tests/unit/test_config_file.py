@@ -176,6 +176,12 @@ def test_bad_values_name_what_is_wrong(text: str, expected: str) -> None:
     assert any(expected in mistake for mistake in mistakes(BACKEND + text))
 
 
+def test_a_limit_that_refuses_ordinary_requests_is_questioned() -> None:
+    text = f"tenants: {{t: {{keys: [{{name: k, hash: '{HASH}', limits: {{tokens_per_minute: 900}}}}]}}}}\n"
+    (warning,) = parse(BACKEND + text, {}).warnings
+    assert "tenants.t.keys[0].limits.tokens_per_minute: 900 is less than the 4096 tokens" in str(warning)
+
+
 @pytest.mark.parametrize(
     "text",
     [
