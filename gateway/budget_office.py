@@ -9,10 +9,9 @@ from collections.abc import Callable, Sequence
 import orjson
 
 from gateway.clock import Clock
+from gateway.effective import state_shown
 from metering.budgets import Action, Budget, BudgetDesk, Standing, Subject
 from metering.budgets.memory_store import MemoryStore
-from metering.budgets.redis_address import without_password
-from metering.budgets.redis_store import RedisStore
 from metering.budgets.seed import ledger_seeder
 from metering.budgets.store import StateAway, Store
 from metering.event import Event
@@ -110,13 +109,12 @@ class BudgetOffice:
 
     async def _question_state(self) -> None:
         """What is wrong with a state that answers: it would lose counters when it is full, say."""
-        if isinstance(self._store, RedisStore):
-            with contextlib.suppress(StateAway):  # told by the desk
-                for doubt in await self._store.questions():
-                    self._news("budget_state", ok=True, detail=doubt, state=without_password(self._state))
+        with contextlib.suppress(StateAway):  # told by the desk
+            for doubt in await self._store.questions():
+                self._news("budget_state", ok=True, detail=doubt, state=state_shown(self._state))
 
     def _state_changed(self, cause: str | None) -> None:
-        self._news("budget_state", ok=cause is None, detail=cause or "", state=without_password(self._state))
+        self._news("budget_state", ok=cause is None, detail=cause or "", state=state_shown(self._state))
 
     def _reached(self, standing: Standing, percent: int, action: Action) -> None:
         self._news(
@@ -134,4 +132,8 @@ class BudgetOffice:
 
 def _open_store(state: str, clock: Clock) -> Store:
     """Connects to nothing yet. Raises ValueError for an address that it does not understand."""
-    return MemoryStore(clock) if state.startswith("memory:") else RedisStore(state)
+    if state.startswith("memory:"):
+        return MemoryStore(clock)
+    from metering.budgets.redis_store import RedisStore  # who has no Redis need not wait for its client
+
+    return RedisStore(state)

@@ -7,8 +7,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from gateway.budget_settings import is_limit
 from gateway.config import GatewaySettings
+from gateway.effective import state_shown
 from gateway.snapshot import Snapshot
+from metering.budgets import Budget
+from metering.budgets.model import format_amount
 from metering.ledger_url import without_password
 
 
@@ -19,7 +23,7 @@ def describe(snapshot: Snapshot, today: date) -> dict[str, Any]:
         "listen": f"http://{settings.server.host}:{settings.server.port}",
         "admin_key": settings.admin_key is not None,
         "ledger": without_password(settings.ledger),
-        "state": settings.state,
+        "state": state_shown(settings.state),
         "unknown_price": settings.unknown_price,
         "backends": [_backend(settings, name) for name in settings.backends],
         "models": [_model(snapshot, model, backend, today) for model, backend in snapshot.served],
@@ -36,6 +40,7 @@ def describe(snapshot: Snapshot, today: date) -> dict[str, Any]:
             {"when": rule.when.model_dump(exclude_unset=True), "use": rule.use} for rule in settings.rules
         ],
         "cache": settings.cache.model_dump(),
+        "budgets": [_budget(budget) for budget in snapshot.budgets],
         "tenants": [
             {
                 "name": name,
@@ -46,6 +51,18 @@ def describe(snapshot: Snapshot, today: date) -> dict[str, Any]:
             }
             for name, tenant in settings.tenants.items()
         ],
+    }
+
+
+def _budget(budget: Budget) -> dict[str, Any]:
+    away = budget.open_up_to
+    return {
+        "name": budget.name,
+        "covers": budget.selector.label(),
+        "terms": budget.terms,
+        "limit": is_limit(budget),
+        "at": {str(percent): action for percent, action in budget.ladder},
+        "state_away": "closed" if away is None else f"open up to {format_amount(budget.unit, away)}",
     }
 
 
@@ -97,6 +114,7 @@ def in_words(description: Mapping[str, Any]) -> Iterator[str]:
     yield f"Cache: {_cache(description['cache'])}"
     yield ""
     yield from _tenants(description["tenants"])
+    yield from _budgets(description)
 
 
 def _admin(description: Mapping[str, Any]) -> str:
@@ -159,6 +177,21 @@ def _tenants(tenants: list[dict[str, Any]]) -> Iterator[str]:
         keys = ", ".join(_key(key) for key in tenant["keys"]) or "no keys in this file"
         markup = "" if Decimal(tenant["markup"]) == 1 else f"; markup {tenant['markup']}"
         yield f"  {tenant['name']}: {models}; keys: {keys}{markup}"
+
+
+def _budgets(description: Mapping[str, Any]) -> Iterator[str]:
+    if not description["budgets"]:
+        return
+    yield ""
+    yield f"Budgets and limits, counted in {description['state']}"
+    for budget in description["budgets"]:
+        if budget["limit"]:
+            yield f"  {budget['covers']}: {budget['terms']}"
+            continue
+        ladder = ", ".join(f"{action} at {percent} %" for percent, action in budget["at"].items())
+        shared = not description["state"].startswith("memory:")
+        away = f"; without its state {budget['state_away']}" if shared else ""
+        yield f"  {budget['covers']}: {budget['terms']}; {ladder}{away}"
 
 
 def _key(key: Mapping[str, Any]) -> str:

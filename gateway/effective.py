@@ -15,7 +15,14 @@ def effective(settings: GatewaySettings) -> dict[str, Any]:
     apart."""
     masked = settings.model_dump(mode="json", by_alias=True)
     masked["ledger"] = without_password(settings.ledger)
+    masked["state"] = state_shown(settings.state)
     for tenant in masked["tenants"].values():
         for key in tenant["keys"]:
             key["hash"] = key["hash"][:_HASH_SHOWN] + "..."
     return masked
+
+
+def state_shown(url: str) -> str:
+    """The address of the shared state without user and password."""
+    scheme, sign, rest = url.partition("://")
+    return f"{scheme}{sign}{rest.rpartition('@')[2]}"

@@ -128,6 +128,9 @@ class MemoryStore:
     async def connect(self) -> None:
         """There is nothing to connect to."""
 
+    async def questions(self) -> list[str]:
+        return []
+
     async def aclose(self) -> None:
         """There is nothing to close."""
 

@@ -168,6 +168,10 @@ class Store(Protocol):
         """Make sure of the connection, with more patience; never on the road."""
         ...
 
+    async def questions(self) -> list[str]:
+        """What is wrong with the state though it answers."""
+        ...
+
     async def aclose(self) -> None: ...
 
 

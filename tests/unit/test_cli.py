@@ -301,3 +301,16 @@ def test_no_page_and_no_check_shows_the_ledger_s_password() -> None:
     )
     assert without_password(settings.ledger) == "postgresql://[::1]:5432/books"
     assert "hunter2" not in str(effective(settings))
+
+
+def test_check_tells_what_budgets_mean_and_no_password(
+    capsys: pytest.CaptureFixture[str], config: Path
+) -> None:
+    budgets = "budgets: [{usd: 5000, at: {80: notify, 100: refuse}, state_away: {open_up_to: 25}}]\n"
+    state = "state: redis://weir:hunter2@redis.internal:6379/0\n"
+    config.write_text(config.read_text() + budgets + state)
+    text = out(capsys, "check", str(config))
+    assert "counted in redis://redis.internal:6379/0" in text
+    ladder = "notify at 80 %, refuse at 100 %; without its state open up to 25.00 USD"
+    assert f"organisation: 5000.00 USD per month; {ladder}" in text
+    assert "hunter2" not in text + out(capsys, "check", str(config), "--json")
