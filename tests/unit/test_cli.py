@@ -304,8 +304,9 @@ def test_no_page_and_no_check_shows_the_ledger_s_password() -> None:
 
 
 def test_check_tells_what_budgets_mean_and_no_password(
-    capsys: pytest.CaptureFixture[str], config: Path
+    capsys: pytest.CaptureFixture[str], config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("NOT_IN_THIS_SHELL", "sk-secret-upstream")
     budgets = "budgets: [{usd: 5000, at: {80: notify, 100: refuse}, state_away: {open_up_to: 25}}]\n"
     state = "state: redis://weir:hunter2@redis.internal:6379/0\n"
     config.write_text(config.read_text() + budgets + state)
