@@ -22,7 +22,7 @@ from tests.fault.budget_crowd import KEY, budget, charged_nanos, config, until_n
 
 BEYOND_NORMAL_S = 0.25
 PER_S = 60
-NORMAL_S, AWAY_S, AFTER_S = 1.0, 2.5, 2.5
+NORMAL_S, AWAY_S, AFTER_S = 0.7, 1.8, 2.2
 BUDGET_USD = 2
 EXPOSURE_USD = 0.05
 TOKENS = 10
