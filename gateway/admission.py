@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from gateway.bounds import bound_of
@@ -11,29 +10,23 @@ from gateway.errors import BudgetExceeded, GatewayError, LimitReached, Unavailab
 from gateway.exchange import Exchange
 from gateway.front.wire import Header
 from gateway.snapshot import Served
-from metering.budgets import BudgetDesk, Hold, Refused, Subject
+from metering.budgets import Hold, Refused, Subject
 from router.decision import Candidate, Decision
-
-_LIMIT_NAMES = {
-    unit: (b"x-ratelimit-limit-" + name, b"x-ratelimit-remaining-" + name, b"x-ratelimit-reset-" + name)
-    for unit, name in (("requests", b"requests"), ("tokens", b"tokens"))
-}
 
 
 async def admit(exchange: Exchange) -> None:
     """The request's place under the limits of its tenant and key. Raises LimitReached or Unavailable."""
     desk, journey, caller = exchange.services.budgets, exchange.journey, exchange.caller
-    snapshot = exchange.snapshot
-    if not snapshot.budgets:
-        return
     journey.subject = subject = Subject(caller.tenant, caller.project, caller.key, exchange.call.tags)
-    if snapshot.limited:
-        journey.limits = partial(limit_headers, desk, subject, journey.now_us)
-        try:
-            permit = desk.try_permit(subject, journey.started_us)
-            journey.permit = permit or await desk.permit(subject, journey.started_us)
-        except Refused as refused:
-            raise refusal(exchange, refused) from None
+    if not exchange.snapshot.limited:
+        return
+    now_us = journey.started_us
+    try:
+        permit = desk.try_permit(subject, now_us) or await desk.permit(subject, now_us)
+    except Refused as refused:
+        journey.limits = partial(desk.limits, subject, now_us)
+        raise refusal(exchange, refused) from None
+    journey.permit, journey.limits = permit, permit.limits
 
 
 def wants_economy(exchange: Exchange) -> bool:
@@ -73,18 +66,3 @@ def refusal(exchange: Exchange, refused: Refused) -> GatewayError:
         again = (b"x-should-retry", b"true" if soon else b"false")
         return BudgetExceeded(str(refused), headers=(*retry, again) if soon else (again,))
     return LimitReached(str(refused), headers=retry)
-
-
-def limit_headers(desk: BudgetDesk, subject: Subject, now_us: Callable[[], int]) -> list[Header]:
-    """OpenAI's `x-ratelimit-*`."""
-    now = now_us()
-    headers: list[Header] = []
-    for unit, limit, remaining, resets_us in desk.limits(subject, now):
-        for_limit, for_remaining, for_reset = _LIMIT_NAMES[unit]
-        reset_ms = (resets_us - now) // 1000
-        headers += (
-            (for_limit, b"%d" % limit),
-            (for_remaining, b"%d" % remaining),
-            (for_reset, b"%d.%03ds" % (reset_ms // 1000, reset_ms % 1000) if reset_ms > 0 else b"0s"),
-        )
-    return headers

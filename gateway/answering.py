@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.front.wire import Header
 from gateway.ids import ulid
 from gateway.journey import Journey
+from metering.budgets import Left
 from router.decision import Decision
 
 JSON = (b"content-type", b"application/json")
 EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
+_LIMIT_NAMES = {
+    unit: (b"x-ratelimit-limit-" + name, b"x-ratelimit-remaining-" + name, b"x-ratelimit-reset-" + name)
+    for unit, name in (("requests", b"requests"), ("tokens", b"tokens"))
+}
 _STREAM_HEADERS: tuple[Header, ...] = (EVENT_STREAM, (b"cache-control", b"no-cache"))
 
 
@@ -42,13 +48,27 @@ def _road_headers(journey: Journey) -> list[Header]:
         (b"x-weir-overhead-ms", b"%.3f" % (journey.overhead_s() * 1000)),
     ]
     if journey.limits is not None:
-        headers += journey.limits()
+        headers += limit_headers(journey.limits(), journey.now_us())
     served, decision = journey.served, journey.decision
     if served is not None and decision is not None:
         stand_in = "; stand-in" if journey.stand_in else ""
         headers.append((b"x-weir-model", served.model.encode()))
         headers.append((b"x-weir-backend", served.backend.encode()))
         headers.append((b"x-weir-route", f"{served.tier}; {decision.reason}{stand_in}".encode()))
+    return headers
+
+
+def limit_headers(limits: Iterable[Left], now_us: int) -> list[Header]:
+    """OpenAI's `x-ratelimit-*`."""
+    headers: list[Header] = []
+    for unit, limit, remaining, resets_us in limits:
+        for_limit, for_remaining, for_reset = _LIMIT_NAMES[unit]
+        reset_ms = (resets_us - now_us) // 1000
+        headers += (
+            (for_limit, b"%d" % limit),
+            (for_remaining, b"%d" % remaining),
+            (for_reset, b"%d.%03ds" % (reset_ms // 1000, reset_ms % 1000) if reset_ms > 0 else b"0s"),
+        )
     return headers
 
 

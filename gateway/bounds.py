@@ -12,7 +12,6 @@ bounds, and GPU time, whose shares are known when its window closes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,15 +29,16 @@ TEMPLATE_TOKENS = 64
 """What a chat template puts before and around the messages: a default system prompt, today's date."""
 MEDIA_TOKENS = 4096
 DEFAULT_OUTPUT_TOKENS = UNLIMITED_OUTPUT_TOKENS
-_MEDIA = re.compile(rb'"(?:image_url|input_audio|file|input_image)"')
+_MEDIA = (b'"image_url"', b'"input_audio"', b'"file"', b'"input_image"')
+"""Types of parts that are no text."""
 
 
 def bound_of(exchange: Exchange, decision: Decision, candidate: Candidate, served: Served) -> Bound:
     """Of one attempt on that candidate."""
     call = exchange.call
     prompt, output = prompt_bound_tokens(call), output_bound_tokens(call, served)
-    expected_prompt = min(decision.prompt_tokens, prompt)
-    expected_output = min(output, EXPECTED_OUTPUT_TOKENS)
+    expected_prompt = decision.prompt_tokens if decision.prompt_tokens < prompt else prompt
+    expected_output = output if output < EXPECTED_OUTPUT_TOKENS else EXPECTED_OUTPUT_TOKENS
     _, factor, _, bound = exchange.snapshot.tariff(
         exchange.caller.tenant, decision.route, candidate.model, candidate.backend, exchange.journey.day
     )
@@ -55,21 +55,22 @@ def bound_of(exchange: Exchange, decision: Decision, candidate: Candidate, serve
 
 def prompt_bound_tokens(call: Call) -> int:
     """An upper bound of all input tokens."""
-    if call.api is Api.CHAT and _MEDIA.search(call.body):
+    body = call.body
+    if b'"type"' in body and call.api is Api.CHAT and any(kind in body for kind in _MEDIA):
         return _bound_beside_media(call.fields)
-    return len(call.body) + TEMPLATE_TOKENS
+    return len(body) + TEMPLATE_TOKENS
 
 
 def output_bound_tokens(call: Call, served: Served) -> int:
     """Of all answers together."""
     if call.api is Api.EMBEDDINGS:
         return 0
-    asked, can = requested_output_tokens(call.fields), served.settings.max_output_tokens
-    each = DEFAULT_OUTPUT_TOKENS if asked is None else asked
-    for limit in (can, served.context_tokens):
-        if limit is not None:
-            each = min(each, limit)
-    fields = call.fields
+    fields, can, window = call.fields, served.settings.max_output_tokens, served.context_tokens
+    each = requested_output_tokens(fields) or DEFAULT_OUTPUT_TOKENS
+    if can is not None and can < each:
+        each = can
+    if window is not None and window < each:
+        each = window
     alone = "n" not in fields and "best_of" not in fields and call.api is Api.CHAT
     return each if alone else each * _answers(fields)
 

@@ -10,10 +10,9 @@ from typing import Any
 from gateway.call import Call
 from gateway.clock import Clock
 from gateway.errors import GatewayError
-from gateway.front.wire import Header
 from gateway.ids import ulid
 from gateway.tenants import Caller
-from metering.budgets import Permit, Subject
+from metering.budgets import Left, Permit, Subject
 from metering.days import utc_day
 from metering.event import Event
 from metering.outcome import Outcome
@@ -52,7 +51,7 @@ class Journey:
     """Whose budgets and limits it falls under, None where there are none."""
     permit: Permit | None = None
     """Its place among the requests under way."""
-    limits: Callable[[], list[Header]] | None = None
+    limits: Callable[[], list[Left]] | None = None
     """What the limits leave, for the answer's head."""
 
     @classmethod

@@ -79,7 +79,8 @@ async def _travel(services: Services, client: Client, resource: Resource, journe
     _allow(snapshot, caller, call)
     exchange = Exchange(services, client, snapshot, caller, call, journey)
     client.watch()
-    await admit(exchange)
+    if snapshot.budgets:
+        await admit(exchange)
     asked = _asked(exchange)
     place = place_of(exchange, _ruled(snapshot, asked, call.model))
     if (entry := lookup(exchange, place)) is not None:
@@ -210,7 +211,8 @@ async def _send_to(
     problem: GatewayError | None = None
     while budget.left and (target := pick(candidate.backend, tried)) is not None:
         tried.append(target)
-        hold = await _hold(exchange, decision, candidate)
+        held = exchange.journey.subject is not None
+        hold = await _hold(exchange, decision, candidate) if held else None
         try:
             under_way = _begin(exchange, decision, candidate, target, budget.take(), hold)
             return await Attempt(under_way, place).run()

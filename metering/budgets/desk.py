@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from metering.budgets.account import Account
-from metering.budgets.holds import Hold, Permit, hold_all, hold_parts, permit_parts, permitted
+from metering.budgets.holds import Hold, Permit, hold_all, hold_parts, limits_left, permit_parts, permitted
 from metering.budgets.link import Link
 from metering.budgets.model import ACTIONS, Action, Bound, Budget, Left, Standing, Subject
 from metering.budgets.periods import US_PER_S
@@ -132,13 +132,8 @@ class BudgetDesk:
     # --- what is known ---
 
     def limits(self, subject: Subject, now_us: int) -> list[Left]:
-        """What the subject's rolling limits on requests and tokens leave, the tightest of each unit: for the
-        head of every answer."""
-        found = []
-        for unit, limits in self._roster.plan(subject, now_us).limited:
-            account, limit, resets_us = limits[0] if len(limits) == 1 else min(limits, key=_left)
-            found.append(Left(unit, limit, account.left, resets_us))
-        return found
+        """What the subject's rolling limits on requests and tokens leave, the tightest of each unit."""
+        return limits_left(self._roster.plan(subject, now_us))
 
     def standings(self, now_us: int) -> list[Standing]:
         """Of every budget; of each counter of `each` that this process touched in its period."""
@@ -284,7 +279,3 @@ class BudgetDesk:
 
     def _now_us(self) -> int:
         return self._clock.wall_ns() // 1_000
-
-
-def _left(limit: tuple[Account, int, int]) -> int:
-    return limit[0].left

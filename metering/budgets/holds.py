@@ -7,7 +7,7 @@ from typing import Protocol
 
 from metering.budgets.account import Account
 from metering.budgets.link import Part
-from metering.budgets.model import Bound, Subject
+from metering.budgets.model import Bound, Left, Subject
 from metering.budgets.roster import Plan
 
 
@@ -102,6 +102,10 @@ class Permit:
         self._opened = opened
         self._released = False
 
+    def limits(self) -> list[Left]:
+        """What the rolling limits leave, for the head of the answer."""
+        return limits_left(self._plan)
+
     def release(self) -> None:
         """It runs no more; it still counts as a request. A second call does nothing."""
         if self._released:
@@ -126,6 +130,19 @@ def permitted(plan: Plan, opened: tuple[Account, ...]) -> Permit:
     for account in plan.requests:
         account.settle(1, 1, 1, opened=account in opened)
     return Permit(plan, opened)
+
+
+def limits_left(plan: Plan) -> list[Left]:
+    """Of each unit the tightest."""
+    found = []
+    for unit, limits in plan.limited:
+        account, limit, resets_us = limits[0] if len(limits) == 1 else min(limits, key=_left)
+        found.append(Left(unit, limit, account.left, resets_us))
+    return found
+
+
+def _left(limit: tuple[Account, int, int]) -> int:
+    return limit[0].left
 
 
 def needed_of(parts: Sequence[Part], account: Account) -> int:
