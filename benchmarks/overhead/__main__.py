@@ -21,7 +21,7 @@ from benchmarks.process import rss_mb
 from tests.fakes.gateway_process import NotReady
 
 CONNECTIONS = (1, 32, 256)
-GOAL_CONNECTIONS, TURNS = 32, 7
+GOAL_CONNECTIONS, TURNS = 32, 10
 RELAY_STREAMS = 256
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
@@ -66,11 +66,12 @@ def measure(folder: Path, seconds: float, rounds: int, with_gateway: bool) -> Re
 
 
 def measure_in_turn(results: Results, servers: list[bench.Server], seconds: float, folder: Path) -> None:
-    """The figures of the goal, one server after the other and again: a slow moment of the machine must not
-    fall on one of them alone."""
-    for turn in range(1, TURNS + 1):
-        for found in servers:
-            say(f"{found.name}, {GOAL_CONNECTIONS} connections, turn {turn} of {TURNS}")
+    """The figures of the goal, one server after the other and again, each turn from another one on: a slow
+    moment of the machine, or what the one before leaves to be written, must not fall on one of them alone."""
+    for turn in range(TURNS):
+        first = turn % len(servers)
+        for found in servers[first:] + servers[:first]:
+            say(f"{found.name}, {GOAL_CONNECTIONS} connections, turn {turn + 1} of {TURNS}")
             load = drive_plain(found, GOAL_CONNECTIONS, seconds, folder)
             results.in_turn.setdefault(found.name, []).append(load)
 
