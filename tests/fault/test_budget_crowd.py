@@ -63,7 +63,7 @@ async def test_a_dollar_holds_and_can_be_used(kind: str, redis_url: str) -> None
     """litellm#34732, #26672: check-then-spend overshoots under concurrency."""
     stores: list[Store] = [MemoryStore(Clock())]
     if kind == "redis":
-        stores = [RedisStore(redis_url, settle_in_us=0) for _ in range(2)]
+        stores = [RedisStore(redis_url, settle_in_us=0, patience_s=5) for _ in range(2)]
     desks = [BudgetDesk(store, Clock(), process=f"p{number}") for number, store in enumerate(stores)]
     for it in desks:
         it.use([budget(USD, period=Calendar("month"))])

@@ -32,7 +32,9 @@ class Place:
     def desk(self, process: str, heard: Heard | None = None, **more: Any) -> BudgetDesk:
         if self.kind == "redis" or not self.stores:
             self.stores.append(
-                RedisStore(self.url, settle_in_us=0) if self.kind == "redis" else MemoryStore(self.clock)
+                RedisStore(self.url, settle_in_us=0, patience_s=5)
+                if self.kind == "redis"
+                else MemoryStore(self.clock)
             )
         return desk(self.clock, self.stores[-1], process, heard, ttl_s=more.pop("ttl_s", 5.0), **more)
 

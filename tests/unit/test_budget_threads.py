@@ -82,7 +82,7 @@ async def test_litellm_26672_a_key_that_never_spent_is_held_by_all_replicas(
     clock = MovedClock(time.time_ns())
     shared = MemoryStore(clock)
     url = request.getfixturevalue("redis_url") if state == "redis" else ""
-    stores = [RedisStore(url, settle_in_us=0) if url else shared for _ in range(3)]
+    stores = [RedisStore(url, settle_in_us=0, patience_s=5) if url else shared for _ in range(3)]
     replicas = [desk(clock, store, f"p{number}") for number, store in enumerate(stores)]
     for it in replicas:
         it.use([budget(100, name="each", selector=Selector(each="key"))])
