@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway.admission import limit_headers
+from gateway.answering import limit_headers
 from gateway.bounds import DEFAULT_OUTPUT_TOKENS, output_bound_tokens
 from gateway.budget_view import standing_json
 from gateway.call import Api
@@ -320,7 +320,7 @@ async def test_envoy_1754_what_remains_falls_with_every_answer(clock: MovedClock
     it.use([budget(1_000_000, "tokens", per="minute", selector=Selector(tenant="acme"))])
 
     def remaining(subject: Subject) -> int:
-        headers = dict(limit_headers(it, subject, lambda: clock.now_us))
+        headers = dict(limit_headers(it.limits(subject, clock.now_us), clock.now_us))
         return int(headers[b"x-ratelimit-remaining-tokens"])
 
     seen = []
