@@ -10,25 +10,17 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
+from metering.reconcile.buckets import import_buckets
 from metering.reconcile.line import TOTAL, Imported, ImportFailed, LineKind, NanoRounder, VendorLine
 from metering.reconcile.meters import token_class, tokens_per_unit
-from metering.reconcile.record import Record, pages
+from metering.reconcile.record import Record
 
 VENDOR = "openai"
 
 
 def import_openai(name: str, data: bytes) -> Imported:
     """Of one file, which may hold costs, usage, or both. Raises ImportFailed."""
-    lines: list[VendorLine] = []
-    days: set[date] = set()
-    rounder = NanoRounder()
-    for page in pages(name, data):
-        for bucket in page.records("data"):
-            day = bucket.day_of_seconds("start_time")
-            days.add(day)
-            for result in bucket.records("results"):
-                lines += _result(result, day, rounder)
-    return Imported(lines, frozenset(days))
+    return import_buckets(name, data, lambda bucket: bucket.day_of_seconds("start_time"), _result)
 
 
 def _result(result: Record, day: date, rounder: NanoRounder) -> Iterator[VendorLine]:
