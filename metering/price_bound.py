@@ -10,8 +10,8 @@ from math import lcm
 from metering.model_price import ModelPrice
 from metering.money import NANOS_PER_USD
 from metering.prices import ceiling
+from metering.token_rates import nanos_per_token
 
-_NANOS_PER_TOKEN_AT_ONE_USD_PER_MILLION = 1000
 _NANOS_PER_US_AT_ONE_USD_PER_SECOND = 1000
 
 
@@ -41,11 +41,11 @@ def price_bound(price: ModelPrice, markup: Decimal) -> PriceBound:
     service tier."""
     flat = ceiling([price])
     assert flat is not None, "a ceiling of one price is a price"
-    uncached, read, write, output, reasoning, write_1h = flat.rates.resolved()
+    uncached, read, write, output, reasoning, write_1h = nanos_per_token(flat.rates)
     exact = (
         Fraction(flat.per_request) * NANOS_PER_USD,
-        Fraction(max(uncached, read, write, write_1h)) * _NANOS_PER_TOKEN_AT_ONE_USD_PER_MILLION,
-        Fraction(max(output, reasoning)) * _NANOS_PER_TOKEN_AT_ONE_USD_PER_MILLION,
+        max(uncached, read, write, write_1h),
+        max(output, reasoning),
         Fraction(flat.per_second) * _NANOS_PER_US_AT_ONE_USD_PER_SECOND,
     )
     scale = lcm(*(rate.denominator for rate in exact))
