@@ -11,6 +11,7 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.admin.paging import as_page
 from gateway.admin.roles import READERS, AnyRole, Finance, allow
 from gateway.admin.services import AdminServices
 from gateway.books_desk import cost_center_of
@@ -176,11 +177,5 @@ def _checked(month: str | None) -> str | None:
     return month
 
 
-def _list(page: Sequence[Mapping[str, Any]], key: str, *, more: bool = False) -> dict[str, Any]:
-    return {
-        "object": "list",
-        "data": page,
-        "has_more": more,
-        "first_id": page[0][key] if page else None,
-        "last_id": page[-1][key] if page else None,
-    }
+def _list(rows: Sequence[Mapping[str, Any]], key: str, *, more: bool = False) -> dict[str, Any]:
+    return as_page(rows, [row[key] for row in rows], has_more=more)

@@ -13,6 +13,7 @@ from gateway.tenants import Caller
 from metering.audit.entry import AuditRow, Author
 from metering.audit.read import AuditQuery
 from metering.audit.verify import Head, Verdict
+from metering.books.audit import Audit
 from metering.books.closing import BookKeeper
 from metering.budgets import Standing
 from metering.event import Event
@@ -46,20 +47,6 @@ class ConfigInForce:
     warnings: tuple[str, ...]
 
 
-class AuditChange(Protocol):
-    def __call__(
-        self,
-        who: str,
-        action: str,
-        subject: str,
-        before: Mapping[str, Any] | None,
-        after: Mapping[str, Any] | None,
-    ) -> None:
-        """Puts a change into the audit log, before it is made. `before` and `after` hold no secrets. Blocks.
-        Raises AuditUnavailable: then the change must not be made."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class AdminServices:
     clock: Clock
@@ -81,7 +68,9 @@ class AdminServices:
     reload: Callable[[Author], Awaitable[ConfigInForce]]
     """Reads the file again, and takes it whole or not at all: raises ConfigError or AuditUnavailable, and the
     old one goes on."""
-    audit: AuditChange
+    audit: Audit
+    """Puts a change into the audit log, before it is made. `before` and `after` hold no secrets. Blocks.
+    Raises AuditUnavailable: then the change must not be made."""
     audit_rows: Callable[[AuditQuery], Sequence[AuditRow]]
     """Blocks. Raises LedgerError."""
     verify_audit: Callable[[Head | None], Verdict]
