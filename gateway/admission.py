@@ -38,13 +38,10 @@ def wants_economy(exchange: Exchange) -> bool:
 
 
 async def hold_for(
-    exchange: Exchange, decision: Decision, candidate: Candidate, served: Served
-) -> Hold | None:
+    exchange: Exchange, subject: Subject, decision: Decision, candidate: Candidate, served: Served
+) -> Hold:
     """What every budget over the request must keep free for this attempt. Raises BudgetExceeded, LimitReached
     or Unavailable."""
-    subject = exchange.journey.subject
-    if subject is None:
-        return None
     desk, now_us = exchange.services.budgets, exchange.journey.now_us()
     bound = bound_of(exchange, decision, candidate, served)
     try:

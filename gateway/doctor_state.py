@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from metering.budgets.redis_address import without_password
+from gateway.effective import state_shown
 from metering.budgets.redis_store import RedisStore
 from metering.budgets.store import StateAway
 
@@ -13,7 +13,7 @@ def examine_state(url: str) -> tuple[bool, str]:
     """Whether a gateway can work with it, and why."""
     if url.startswith("memory:"):
         return True, f"{url} needs nothing"
-    shown = without_password(url)
+    shown = state_shown(url)
     try:
         doubts = asyncio.run(_doubts(url))
     except (StateAway, ValueError) as error:

@@ -29,7 +29,7 @@ from gateway.services import Services
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
 from gateway.upstream_errors import AttemptFailed
-from metering.budgets import Hold
+from metering.budgets import Hold, Subject
 from metering.outcome import Outcome
 from router.decision import Candidate, Decision, NoCandidate, RouteRequest
 from router.features import outline
@@ -211,8 +211,8 @@ async def _send_to(
     problem: GatewayError | None = None
     while budget.left and (target := pick(candidate.backend, tried)) is not None:
         tried.append(target)
-        held = exchange.journey.subject is not None
-        hold = await _hold(exchange, decision, candidate) if held else None
+        subject = exchange.journey.subject
+        hold = None if subject is None else await _hold(exchange, subject, decision, candidate)
         try:
             under_way = _begin(exchange, decision, candidate, target, budget.take(), hold)
             return await Attempt(under_way, place).run()
@@ -229,12 +229,12 @@ async def _send_to(
     raise GaveUp(problem)
 
 
-async def _hold(exchange: Exchange, decision: Decision, candidate: Candidate) -> Hold | None:
+async def _hold(exchange: Exchange, subject: Subject, decision: Decision, candidate: Candidate) -> Hold:
     """Room in every budget for one more attempt, a fallback's or a retry's too. Raises GaveUp where there is
     none on this candidate: a cheaper one may still fit."""
     served = exchange.snapshot.served[candidate.model, candidate.backend]
     try:
-        return await hold_for(exchange, decision, candidate, served)
+        return await hold_for(exchange, subject, decision, candidate, served)
     except GatewayError as refused:
         raise GaveUp(refused) from None
 

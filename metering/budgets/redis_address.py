@@ -42,12 +42,6 @@ def open_clients(url: str, patience_s: float) -> list[Client]:
     return [Redis.from_url(url, **settings)]
 
 
-def without_password(url: str) -> str:
-    """The address as it may be shown."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
 def _master(url: str, settings: dict[str, Any]) -> list[Client]:
     parts = urlsplit(url)
     who, _, hosts = parts.netloc.rpartition("@")
