@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def as_text(standings: Sequence[Mapping[str, Any]]) -> str:
     if not standings:
-        return "No budget or limit has been used yet.\n"
+        return "There is no budget or limit here, or nobody has used it yet.\n"
     return table(_TITLES, [_row(standing) for standing in standings])
 
 
