@@ -1,17 +1,14 @@
-"""Where a request meets budgets and limits: before it is routed, and before each attempt is sent."""
+"""Where a request meets limits, before it is routed, and how a refusal of limits and budgets looks."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from gateway.bounds import bound_of
 from gateway.budget_settings import is_limit
 from gateway.errors import BudgetExceeded, GatewayError, LimitReached, Unavailable
 from gateway.exchange import Exchange
 from gateway.front.wire import Header
-from gateway.snapshot import Served
-from metering.budgets import Hold, Refused, Subject
-from router.decision import Candidate, Decision
+from metering.budgets import Refused, Subject
 
 
 async def admit(exchange: Exchange) -> None:
@@ -35,19 +32,6 @@ def wants_economy(exchange: Exchange) -> bool:
     if subject is None or not exchange.snapshot.thrifty:
         return False
     return exchange.services.budgets.action(subject, exchange.journey.started_us) == "economy"
-
-
-async def hold_for(
-    exchange: Exchange, subject: Subject, decision: Decision, candidate: Candidate, served: Served
-) -> Hold:
-    """What every budget over the request must keep free for this attempt. Raises BudgetExceeded, LimitReached
-    or Unavailable."""
-    desk, now_us = exchange.services.budgets, exchange.journey.now_us()
-    bound = bound_of(exchange, decision, candidate, served)
-    try:
-        return desk.try_hold(subject, bound, now_us) or await desk.hold(subject, bound, now_us)
-    except Refused as refused:
-        raise refusal(exchange, refused) from None
 
 
 def refusal(exchange: Exchange, refused: Refused) -> GatewayError:

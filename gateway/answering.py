@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.front.wire import Header
 from gateway.ids import ulid
 from gateway.journey import Journey
-from metering.budgets import Left
+from metering.budgets import Left, Unit
 from router.decision import Decision
 
 JSON = (b"content-type", b"application/json")
 EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
-_LIMIT_NAMES = {
-    unit: (b"x-ratelimit-limit-" + name, b"x-ratelimit-remaining-" + name, b"x-ratelimit-reset-" + name)
-    for unit, name in (("requests", b"requests"), ("tokens", b"tokens"))
+_LIMIT_NAMES: dict[Unit, tuple[bytes, bytes]] = {
+    "requests": (b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"),
+    "tokens": (b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"),
 }
 _STREAM_HEADERS: tuple[Header, ...] = (EVENT_STREAM, (b"cache-control", b"no-cache"))
 
@@ -62,14 +63,18 @@ def limit_headers(limits: Iterable[Left], now_us: int) -> list[Header]:
     """OpenAI's `x-ratelimit-*`."""
     headers: list[Header] = []
     for unit, limit, remaining, resets_us in limits:
-        for_limit, for_remaining, for_reset = _LIMIT_NAMES[unit]
-        reset_ms = (resets_us - now_us) // 1000
-        headers += (
-            (for_limit, b"%d" % limit),
-            (for_remaining, b"%d" % remaining),
-            (for_reset, b"%d.%03ds" % (reset_ms // 1000, reset_ms % 1000) if reset_ms > 0 else b"0s"),
-        )
+        for_remaining, for_reset = _LIMIT_NAMES[unit]
+        reset_s = (resets_us - now_us) / 1e6
+        headers.append(_limit_header(unit, limit))
+        headers.append((for_remaining, b"%d" % remaining))
+        headers.append((for_reset, b"%.3fs" % reset_s if reset_s > 0 else b"0s"))
     return headers
+
+
+@lru_cache(maxsize=1024)
+def _limit_header(unit: Unit, limit: int) -> Header:
+    """The same in every answer under that limit."""
+    return b"x-ratelimit-limit-" + unit.encode(), b"%d" % limit
 
 
 def json_headers(clock: Clock) -> list[Header]:

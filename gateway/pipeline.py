@@ -11,12 +11,13 @@ import asyncio
 import random
 import traceback
 
-from gateway.admission import admit, hold_for, wants_economy
+from gateway.admission import admit, refusal, wants_economy
 from gateway.answering import error_headers
 from gateway.api.read import Resource, check_content_type, read_call
 from gateway.attempt import Attempt
 from gateway.attempts import AttemptBudget, Verdict, backoff_s
 from gateway.backends.target import Target
+from gateway.bounds import bound_of
 from gateway.call import Call
 from gateway.errors import Forbidden, GatewayError, NotFound, NothingFits, Unavailable
 from gateway.exchange import Exchange, Tried
@@ -29,7 +30,7 @@ from gateway.services import Services
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
 from gateway.upstream_errors import AttemptFailed
-from metering.budgets import Hold, Subject
+from metering.budgets import Hold, Refused, Subject
 from metering.outcome import Outcome
 from router.decision import Candidate, Decision, NoCandidate, RouteRequest
 from router.features import outline
@@ -230,13 +231,15 @@ async def _send_to(
 
 
 async def _hold(exchange: Exchange, subject: Subject, decision: Decision, candidate: Candidate) -> Hold:
-    """Room in every budget for one more attempt, a fallback's or a retry's too. Raises GaveUp where there is
-    none on this candidate: a cheaper one may still fit."""
+    """Room in every budget for the most that one more attempt can cost, a fallback's or a retry's too. Raises
+    GaveUp where there is none on this candidate: a cheaper one may still fit."""
+    desk, now_us = exchange.services.budgets, exchange.journey.now_us()
     served = exchange.snapshot.served[candidate.model, candidate.backend]
+    bound = bound_of(exchange, decision, candidate, served)
     try:
-        return await hold_for(exchange, subject, decision, candidate, served)
-    except GatewayError as refused:
-        raise GaveUp(refused) from None
+        return desk.try_hold(subject, bound, now_us) or await desk.hold(subject, bound, now_us)
+    except Refused as refused:
+        raise GaveUp(refusal(exchange, refused)) from None
 
 
 def _begin(

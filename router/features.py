@@ -145,11 +145,11 @@ def longest_prompt_tokens(fields: Mapping[str, Any], api: str) -> int:
 
 def requested_output_tokens(fields: Mapping[str, Any]) -> int | None:
     """The client's own limit on output, None if it set none."""
-    for name in ("max_completion_tokens", "max_tokens"):
-        value = fields.get(name)
-        if type(value) is int and value > 0:
-            return value
-    return None
+    newer = fields.get("max_completion_tokens")
+    if type(newer) is int and newer > 0:
+        return newer
+    older = fields.get("max_tokens")
+    return older if type(older) is int and older > 0 else None
 
 
 # ---------------------------------------------------------------------- needs

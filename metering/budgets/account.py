@@ -181,8 +181,10 @@ class Account:
     def left(self) -> int:
         """What this process could still ask for: what it has leased ahead is not used up."""
         limit = self.budget.limit if self.limit is None else self.limit
-        used = self.others_spent + self.settled + self.corrected + self.held
-        return max(0, limit - used - max(0, self.others_reserved))
+        left = limit - self.others_spent - self.settled - self.corrected - self.held
+        if self.others_reserved > 0:
+            left -= self.others_reserved
+        return left if left > 0 else 0
 
     @property
     def slice_target(self) -> int:
