@@ -6,12 +6,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 
 from metering.budgets.account import SLICE_SHARE
 from tests import redis_server
@@ -93,56 +93,73 @@ def fail_over(master: redis_server.Server, replica: redis_server.Server) -> None
     master.lead()
 
 
-@pytest.mark.parametrize(
-    ("hurt", "mend", "policy"),
-    [
-        (freeze, thaw, {"open_up_to": EXPOSURE_USD}),
-        (freeze, thaw, "closed"),
-        (kill, start_empty, {"open_up_to": EXPOSURE_USD}),
-        (kill, fail_over, {"open_up_to": EXPOSURE_USD}),
-    ],
-    ids=["frozen, open", "frozen, closed", "killed and empty", "failed over"],
-)
-async def test_requests_do_not_notice_that_redis_is_away(
-    tmp_path: Path, hurt: Hurt, mend: Hurt, policy: Any
-) -> None:
-    with redis_server.server() as master, redis_server.server() as replica:
-        replica.follow(master)
-        async with FakeUpstream() as upstream, asyncio.timeout(60):
-            settings = config(tmp_path, upstream.base_url, master.url)
-            settings["tenants"]["acme"]["budgets"] = [
-                {"name": "dollar", "usd": BUDGET_USD, "per": "day", "state_away": policy}
-            ]
-            gateway = await asyncio.to_thread(GatewayProcess(settings, tmp_path).__enter__)
-            try:
-                load = Load(gateway)
-                began = time.monotonic()
-                running = asyncio.create_task(load.run(NORMAL_S + AWAY_S + AFTER_S))
-                await asyncio.sleep(NORMAL_S)
-                hurt_at = time.monotonic()
-                await asyncio.to_thread(hurt, master, replica)
-                await asyncio.sleep(AWAY_S)
-                await asyncio.to_thread(mend, master, replica)
-                mended_at = time.monotonic()
-                await running
-                shown = await until_nothing_is_reserved(gateway)
-                spent = await until_charged(gateway, tmp_path)
-                ended = time.monotonic()
-            finally:
-                await asyncio.to_thread(gateway.stop)
-        normal_s = load.slowest_s(began, hurt_at)
-        assert load.slowest_s(hurt_at, ended) < normal_s + BEYOND_NORMAL_S
-        assert set(load.statuses(began, hurt_at)) == {200}
-        while_away = load.statuses(hurt_at + 0.3, mended_at)
-        assert set(while_away) - {200} == {503}
-        assert policy == "closed" or 200 in while_away
-        served_nanos = while_away.count(200) * TOKENS * 100_000
-        slice_nanos = BUDGET_USD * 10**9 // SLICE_SHARE
-        exposure_nanos = 0 if policy == "closed" else int(EXPOSURE_USD * 1e9)
-        assert served_nanos <= exposure_nanos + slice_nanos
-        assert set(load.statuses(mended_at + BACK_WITHIN_S, ended)) == {200}
-        assert shown["spent_nanos"] == spent
-        assert states_told(gateway) == [False, True]
+@dataclass(frozen=True, slots=True)
+class Case:
+    hurt: Hurt
+    mend: Hurt
+    policy: Any
+
+
+CASES = {
+    "frozen-open": Case(freeze, thaw, {"open_up_to": EXPOSURE_USD}),
+    "frozen-closed": Case(freeze, thaw, "closed"),
+    "killed-and-empty": Case(kill, start_empty, {"open_up_to": EXPOSURE_USD}),
+    "failed-over": Case(kill, fail_over, {"open_up_to": EXPOSURE_USD}),
+}
+
+
+async def test_requests_do_not_notice_that_redis_is_away(tmp_path: Path) -> None:
+    """All cases side by side: each has servers of its own, and mostly waits."""
+    with ExitStack() as stack:
+        pairs = [[stack.enter_context(redis_server.server()) for _ in "12"] for _ in CASES]
+        running = []
+        for (name, case), (master, replica) in zip(CASES.items(), pairs, strict=True):
+            (tmp_path / name).mkdir()
+            running.append(run(case, tmp_path / name, master, replica))
+        ended = await asyncio.gather(*running, return_exceptions=True)
+    failed = {name: end for name, end in zip(CASES, ended, strict=True) if end is not None}
+    if failed:
+        raise BaseExceptionGroup(", ".join(failed), list(failed.values()))
+
+
+async def run(case: Case, folder: Path, master: redis_server.Server, replica: redis_server.Server) -> None:
+    hurt, mend, policy = case.hurt, case.mend, case.policy
+    replica.follow(master)
+    async with FakeUpstream() as upstream, asyncio.timeout(60):
+        settings = config(folder, upstream.base_url, master.url)
+        settings["tenants"]["acme"]["budgets"] = [
+            {"name": "dollar", "usd": BUDGET_USD, "per": "day", "state_away": policy}
+        ]
+        gateway = await asyncio.to_thread(GatewayProcess(settings, folder).__enter__)
+        try:
+            load = Load(gateway)
+            began = time.monotonic()
+            running = asyncio.create_task(load.run(NORMAL_S + AWAY_S + AFTER_S))
+            await asyncio.sleep(NORMAL_S)
+            hurt_at = time.monotonic()
+            await asyncio.to_thread(hurt, master, replica)
+            await asyncio.sleep(AWAY_S)
+            await asyncio.to_thread(mend, master, replica)
+            mended_at = time.monotonic()
+            await running
+            shown = await until_nothing_is_reserved(gateway)
+            spent = await until_charged(gateway, folder)
+            ended = time.monotonic()
+        finally:
+            await asyncio.to_thread(gateway.stop)
+    normal_s = load.slowest_s(began, hurt_at)
+    assert load.slowest_s(hurt_at, ended) < normal_s + BEYOND_NORMAL_S
+    assert set(load.statuses(began, hurt_at)) == {200}
+    while_away = load.statuses(hurt_at + 0.3, mended_at)
+    assert set(while_away) - {200} == {503}
+    assert policy == "closed" or 200 in while_away
+    served_nanos = while_away.count(200) * TOKENS * 100_000
+    slice_nanos = BUDGET_USD * 10**9 // SLICE_SHARE
+    exposure_nanos = 0 if policy == "closed" else int(EXPOSURE_USD * 1e9)
+    assert served_nanos <= exposure_nanos + slice_nanos
+    assert set(load.statuses(mended_at + BACK_WITHIN_S, ended)) == {200}
+    assert shown["spent_nanos"] == spent
+    assert states_told(gateway) == [False, True]
 
 
 async def until_charged(gateway: GatewayProcess, folder: Path) -> int:
