@@ -28,7 +28,8 @@ ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/unit tests/property tests/packaging
-	$(BIN)/python -m pytest tests/e2e tests/fault
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/fault
+	$(BIN)/python -m pytest tests/e2e
 endif
 
 bench: $(VENV)/.engine $(VENV)/.dev ## measure the gateway's own overhead against direct and nginx
