@@ -94,12 +94,12 @@ def test_mistakes_of_virtual_models(settings: str, expected: str) -> None:
     [
         (
             "{when: {tenant: leagl}, use: l}",
-            "no tenant is named leagl, in this file or in the key store; did you",
+            "no tenant is named leagl, in this file or in the key store",
         ),
         ("{when: {tenant: legal}, use: lrage}", 'did you mean "large"?'),
         (
             "{when: {tenant: legal}, use: tier-3}",
-            "auto has no tier tier-3; it has small, tier-1, tier-2, large",
+            "auto has no tier tier-3; it has small, tier-1, tier-2",
         ),
         ("{when: {tenant: legal}, use: auto}", "auto is a virtual model; name a model of a backend here"),
         ("{when: {tenant: legal}}", "give exactly one of use, policy"),
@@ -197,29 +197,30 @@ def test_budgets_are_read_only_where_a_decision_asks() -> None:
     assert snapshot(BASE + "models: {auto: {tiers: [s, l], pacing: true}}\n").spending is True
 
 
+ROLLING = BASE.replace("{usd: 5}", "{usd: 5, per: {rolling: 1d}}")
+NAMED_SMALL = TWO.replace("models: {s: s, m: m}", "models: {s: s, m: m, small: s}")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         (
             TWO.replace("budgets: [{usd: 5}]", "") + "rules: [{when: {budget_used_over: 0.9}, use: l}]\n",
-            "there is no budget",
+            "there is no budget in this file: this never matches",
         ),
-        (
-            BASE.replace("{usd: 5}", "{usd: 5, per: {rolling: 1d}}")
-            + "models: {a: {tiers: [s, l], pacing: true}}\n",
-            "nothing is ever paced",
-        ),
-        (
-            TWO.replace("models: {l: l}", "models: {l: l, small: l}").replace(
-                "{model: l,", "{model: small, input: 1}, {model: l,"
-            )
-            + "rules: [{when: {tenant: acme}, use: small}]\n",
-            "that is meant, not the tier",
-        ),
+        (ROLLING + "models: {auto: {tiers: [s, l], pacing: true}}\n", "nothing is ever paced"),
+        (NAMED_SMALL + "rules: [{when: {tenant: acme}, use: small}]\n", "that is meant, not the tier"),
     ],
 )
 def test_what_is_questioned(text: str, expected: str) -> None:
     assert [expected in str(each) for each in parse(text, {}).warnings] == [True]
+
+
+def test_dollars_need_prices() -> None:
+    text = TWO.replace("rates: [{model: l, input: 10, output: 20, cache_read: 1}]", "unknown_price: flag")
+    text = text.replace("tiers: [s, l]", "tiers: [s, l], policy: {usd_per_gain: 1}")
+    (warning,) = parse(text, {}, priced=lambda settings, backend, model: False).warnings
+    assert "models.auto.tiers[1]: l has no price, so usd_per_gain cannot weigh it" in str(warning)
 
 
 # ---------------------------------------------------------------------- what `weir check` says
@@ -245,13 +246,16 @@ def test_every_condition_is_said_in_words() -> None:
         "budget_used_over: 0.8}"
     )
     text = TWO + f"rules: [{{when: {when}, policy: {{large_share: 0.5}}}}]\n"
-    assert (
-        "rule 1: when the tenant is legal or acme and the project is a and the virtual model is auto and the task "
-        "is x and the tag team is b and the resource is completions and the prompt has over 1,000 tokens and the "
-        "prompt has under 2,000 tokens and no tools are offered and the user writes de or fr and a turn matches "
-        "`(?i)nda` and it is between 22:00 and 06:00 on sat and sun (Europe/Berlin) and more than 80 % of a budget "
-        "is spent, the policy is large_share 0.5 (about 50 % leave the first tier)."
-    ) in words(parse(text, {}))
+    said = (
+        "rule 1: when the tenant is legal or acme and the project is a and the virtual model is auto",
+        "and the task is x and the tag team is b and the resource is completions",
+        "and the prompt has over 1,000 tokens and the prompt has under 2,000 tokens",
+        "and no tools are offered and the user writes de or fr and a turn matches `(?i)nda`",
+        "and it is between 22:00 and 06:00 on sat and sun (Europe/Berlin)",
+        "and more than 80 % of a budget is spent,",
+        "the policy is large_share 0.5 (about 50 % leave the first tier).",
+    )
+    assert " ".join(said) in words(parse(text, {}))
 
 
 def test_every_policy_is_said_in_words() -> None:
