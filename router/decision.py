@@ -152,8 +152,8 @@ class Route:
     """Per tier, what to try in which order when it is the one chosen: itself, the dearer ones upwards, the
     cheaper ones downwards, the fallbacks; each model on each backend once."""
     bounds: Mapping[str, tuple[float, ...]] = field(init=False, repr=False, compare=False)
-    """Name of a policy, the route's or a rule's -> the gain from which a conversation leaves each tier upwards,
-    as long as nothing of the request itself changes that."""
+    """Name of a policy, the route's or a rule's -> the gain from which a conversation leaves each tier, as
+    long as nothing of the request itself changes that."""
     margin: float = field(init=False, repr=False, compare=False)
     """How far beyond a bound a gain must be before a conversation changes its tier."""
 
