@@ -29,9 +29,9 @@ Written by `python -m benchmarks.routing_load`.
 Trace: `{trace}`, {requests:,} requests, arrivals and tokens as recorded. Where a row bursts, the
 gateway's own router decides each request. **The engine is simulated**: it works on so many requests at
 once, and the others wait in the order in which they came; each takes its prompt at {prefill:,.0f} tokens/s
-and its answer at {decode:.0f} tokens/s. The engine costs ${hour:.2f} an hour whether it works or not. The vendor
-has room for all, at ${input:.2f} and ${output:.2f} per million tokens. These rates are assumptions, not
-measurements of any engine.
+and its answer at {decode:.0f} tokens/s. The engine costs ${hour:.2f} an hour whether it works or not. The
+vendor has room for all, at ${input:.2f} and ${output:.2f} per million tokens. These rates are assumptions,
+not measurements of any engine.
 
 {table}
 

@@ -1,8 +1,8 @@
 """A trace, decided by the router request by request, before a simple model of an engine.
 
 The engine works on `slots` requests at once and lets the others wait in the order in which they came. One
-takes the time of its prompt and of its output at fixed rates, however many work beside it. The vendor has room
-for all.
+takes the time of its prompt and of its output at fixed rates, however many work beside it. The vendor has
+room for all.
 """
 
 from __future__ import annotations

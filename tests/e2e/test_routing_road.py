@@ -83,7 +83,7 @@ async def test_rules_of_who_asks_and_what_for(place: Place) -> None:
     assert await routed(place, HARD + "Again.", headers=both) == "small; rule:2"
     assert await routed(place, "Read this Non-Disclosure Agreement") == "rule; rule:3"
     german = "Was ist die Hauptstadt von Frankreich, und wie viele Menschen leben dort?"
-    assert (await routed(place, german)).endswith("<0.155,rule:4")
+    assert (await routed(place, german)).endswith("<0.166,rule:4")
 
 
 async def test_a_task_without_a_name_is_a_mistake(place: Place) -> None:
