@@ -32,9 +32,10 @@ class Engine(NamedTuple):
 def compile_routes(
     settings: GatewaySettings, direct: Mapping[str, tuple[Candidate, ...]], gain_models: GainModels
 ) -> dict[str, Route]:
-    """`direct`: per public model, its candidates in the file's order."""
+    """`direct`: per public model, its candidates in the file's order. Each artefact is asked for once."""
+    models = {artefact: gain_models(artefact) for artefact in {r.artefact for r in settings.models.values()}}
     return {
-        name: _route(name, route, settings.rules, direct, gain_models(route.artefact))
+        name: _route(name, route, settings.rules, direct, models[route.artefact])
         for name, route in settings.models.items()
     }
 
