@@ -44,7 +44,7 @@ def config(folder: Path, upstream: FakeUpstream, **changes: Any) -> dict[str, An
             "failing": backend({"failing": "fake/status-500"}),
             "secretive": backend({"secretive": "fake/status-401"}),
             "busy": backend({"busy": "fake/status-429-7"}),
-            "slow": backend({"slow": "fake/slow-20-100"}),
+            "slow": backend({"slow": "fake/slow-20-100"}, slots=1),
             "dead": backend({"dead": "x"}, url=dead),
             "hurried": backend({"hurried": "fake/big-7000"}, timeouts={"total": 2}),
             "replicas": backend({"replicas": "fake/ok"}, url=None, urls=[dead, upstream.base_url]),
