@@ -18,10 +18,14 @@ def with_costs(candidates: Iterable[Candidate], request: RouteRequest) -> tuple[
 
 
 def expected_output_tokens(request: RouteRequest) -> int:
-    """What the client allows, or the default; nothing for embeddings."""
+    """What was predicted, within what the client allows; else what it allows, or the default; nothing for
+    embeddings."""
     if request.api == "embeddings":
         return 0
-    return requested_output_tokens(request.fields) or DEFAULT_OUTPUT_TOKENS
+    allowed, predicted = requested_output_tokens(request.fields), request.expected_output_tokens
+    if predicted is not None:
+        return min(predicted, allowed) if allowed else predicted
+    return allowed or DEFAULT_OUTPUT_TOKENS
 
 
 def expected_nanos(candidate: Candidate, prompt_tokens: int, output_tokens: int) -> int | None:

@@ -39,6 +39,8 @@ class RouteRequest(NamedTuple):
     """Whether anybody will read the decision's details."""
     economy: bool = False
     """A budget asks for the cheap tiers."""
+    expected_output_tokens: int | None = None
+    """Of an answer to such a request, from what was metered; None where nothing is known."""
 
 
 class Choice(NamedTuple):
@@ -61,6 +63,14 @@ class Decision(NamedTuple):
     nobody asked."""
     prompt_tokens: int = 0
     """The estimate that the decision was made with."""
+    gain: float | None = None
+    """Expected quality of the dearest tier minus the cheapest's; None where no model was asked."""
+    threshold: float | None = None
+    """The gain from which the policy leaves the cheapest tier; None where no policy was asked."""
+    known: bool | None = None
+    """False: the prior spoke, because the conversation is far from what the model knows."""
+    model_version: str = ""
+    """Names the artefact that predicted the gain; '' where none was asked."""
 
 
 class NoCandidate(Exception):
