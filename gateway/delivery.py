@@ -133,6 +133,8 @@ class Delivery:
             usage = None if report is None else report.usage
             self._services.afterwards.answer(keep, self._tried, self._place, body, payload, usage)
         self._log_text(lambda: "".join(texts_of(payload)))
+        if self._tried.exchange.snapshot.shadow is not None:
+            self._services.shadow.offer(self._tried, lambda: payload)
 
     async def stream(self, reply: Reply) -> None:
         relay = self._relay_of(hide_usage=not self._call.wants_usage, cost_usd=self._cost_usd)
@@ -204,6 +206,8 @@ class Delivery:
             settle_later(self._tried, outcome, error=error, output=fold.text)
         else:
             settle(self._tried, outcome, error=error, report=report)
+        if outcome is Outcome.COMPLETED and self._tried.exchange.snapshot.shadow is not None:
+            self._services.shadow.offer(self._tried, lambda: folded_answer(self._call.api, fold))
         if self._place is not None and (answer := folded_answer(self._call.api, fold)) is not None:
             body, usage = orjson.dumps(answer), None if report is None else report.usage
             self._services.afterwards.answer(keep, self._tried, self._place, body, answer, usage)

@@ -16,7 +16,7 @@ from gateway.backends.registry import backend_for
 from gateway.budget_settings import budgets_of, is_limit
 from gateway.config import BackendSettings, GatewaySettings, ModelSettings, RouteSettings, RuleSettings
 from gateway.price_settings import rates_of
-from gateway.quality.plans import CascadePlan, cascades_of
+from gateway.quality.plans import CascadePlan, ShadowPlan, cascades_of, shadow_of
 from metering.budgets import Budget
 from metering.catalogue import Catalogue
 from metering.price_bound import PriceBound, price_bound
@@ -71,6 +71,8 @@ class Snapshot:
     """Some of them prefer the cheap tiers when they run out."""
     cascades: Mapping[str, CascadePlan] = field(default_factory=dict)
     """Route -> how its answers are judged; only those that ask the cheapest tier first."""
+    shadow: ShadowPlan | None = None
+    """Which answers are compared with another tier's; None: none."""
     _tariffs: dict[tuple[str, str, str, str, date], Tariff] = field(default_factory=dict)
 
     def tariff(self, tenant: str, route: str, model: str, backend: str, day: date) -> Tariff:
@@ -132,8 +134,10 @@ def compile_snapshot(settings: GatewaySettings, version: int, catalogue: Catalog
     budgets = budgets_of(settings)
     limited = any(map(is_limit, budgets))
     thrifty = any(action == "economy" for budget in budgets for _, action in budget.ladder)
-    cascades = cascades_of(settings)
-    return Snapshot(version, settings, served, direct, routes, prices, budgets, limited, thrifty, cascades)
+    return Snapshot(
+        version, settings, served, direct, routes, prices, budgets, limited, thrifty,
+        cascades=cascades_of(settings), shadow=shadow_of(settings),
+    )  # fmt: skip
 
 
 def _served(

@@ -56,7 +56,7 @@ class _Held:
     tried: Tried
     event: Event
     body: bytes
-    output: str
+    payload: dict[str, Any]
     earlier_nanos: int | None
     """What other answers had cost before it."""
 
@@ -137,7 +137,7 @@ class _Climb:
             self._given = True
             return body, payload
         event, journey = suspend(tried, report), self._exchange.journey
-        self._held = _Held(tried, event, body, "".join(texts_of(payload)), journey.earlier_nanos)
+        self._held = _Held(tried, event, body, payload, journey.earlier_nanos)
         cost, before = event.cost_nanos, journey.earlier_nanos
         journey.earlier_nanos = None if cost is None or before is None else before + cost
         journey.ended(Outcome.REJECTED, 0)  # as far as the client is concerned, nothing has come yet
@@ -161,7 +161,7 @@ class _Climb:
         """Another answer took its place, or the client has gone: its row says so."""
         held, self._held = self._held, None
         if held is not None:
-            resolve(held.tried, held.event, Outcome.ESCALATED, output=held.output)
+            resolve(held.tried, held.event, Outcome.ESCALATED, output=_said(held))
 
     def _give_held(self, held: _Held, problem: GatewayError | None) -> None:
         """Nobody dearer could answer: a doubtful answer is better than none."""
@@ -174,13 +174,19 @@ class _Climb:
         if problem is not None:
             journey.extra["not_escalated"] = problem.error_code
         self._exchange.services.metrics.judged(decision.route, NOT_ESCALATED)
-        resolve(tried, event, Outcome.COMPLETED, output=held.output)
+        resolve(tried, event, Outcome.COMPLETED, output=_said(held))
         journey.event, journey.error = event, ""
         journey.ended(Outcome.COMPLETED, tried.status)
         client = self._exchange.client
         client.unwatch()
         headers = answer_headers(journey, stream=False, cost_nanos=event.cost_nanos)
         client.answer(tried.status, headers, held.body)
+        if self._exchange.snapshot.shadow is not None:
+            self._exchange.services.shadow.offer(tried, lambda: held.payload)
+
+
+def _said(held: _Held) -> str:
+    return "".join(texts_of(held.payload))
 
 
 def _because(decision: Decision, reason: str) -> Decision:

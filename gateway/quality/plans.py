@@ -36,3 +36,31 @@ def _bar(cascade: CascadeSettings) -> Bar:
         phrases=tuple(phrase.lower() for phrase in cascade.phrases),
         format=cascade.format,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowPlan:
+    """Which answers are compared with another tier's, and how. See ShadowSettings."""
+
+    share: float
+    judge: str | None
+    exact: tuple[str, ...]
+    routes: frozenset[str] | None
+    tenants: frozenset[str] | None
+    concurrency: int
+    queue: int
+
+
+def shadow_of(settings: GatewaySettings) -> ShadowPlan | None:
+    shadow = settings.quality.shadow
+    if shadow is None:
+        return None
+    return ShadowPlan(
+        share=float(shadow.share),
+        judge=shadow.judge,
+        exact=shadow.exact,
+        routes=None if shadow.routes is None else frozenset(shadow.routes),
+        tenants=None if shadow.tenants is None else frozenset(shadow.tenants),
+        concurrency=shadow.concurrency,
+        queue=shadow.queue,
+    )

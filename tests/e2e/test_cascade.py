@@ -112,6 +112,7 @@ async def test_streams_and_rules_are_routed_as_without_a_cascade(place: Place) -
     ruled = await ask(place, script, headers={"x-weir-tags": "task=hard"})
     assert ruled.headers["x-weir-route"].endswith("; rule:1")
     streamed = await ask(place, script, stream=True)
+    assert (streamed.status, streamed.events()[-1]) == (200, b"[DONE]")
     assert streamed.headers["x-weir-route"].endswith(",cascade:stream")
     assert said_without_cascade(await ask(place, script, "plain"))
 

@@ -1,6 +1,6 @@
 """A mode in which the prompt says what each model answers.
 
-The prompt holds `<<JSON>>`: model name (before the `/`) -> {"text", "logprob", "finish", "calls", "prefers"}.
+The prompt holds `<<JSON>>`: model name (before the `/`) -> {"text", "times", "logprob", "finish", "calls", "prefers"}.
 With "logprob", every word of the text has that log-probability, where they are asked for; "prefers" is for a
 judge, who chooses the answer that holds that text.
 """
@@ -37,10 +37,17 @@ async def told(exchange: Exchange, numbers: tuple[int, ...]) -> None:
     if status := part.get("status"):
         exchange.whole(status, answers.error("as the prompt says", "server_error", None))
         return
-    text = part.get("text", "an answer of some words")
+    text = " ".join([part.get("text", "an answer of some words")] * part.get("times", 1))
     if prefers := part.get("prefers"):
         first = _ANSWER_A.search(prompt)
         text = "[[A]]" if first and prefers in first[1] else "[[B]]"
+    if fields.get("stream"):
+        exchange.start_stream()
+        words = [word + " " for word in text.split(" ")]
+        for event in answers.events(str(fields["model"]), True, words, with_usage=True):
+            exchange.chunk(event)
+        exchange.end_stream()
+        return
     exchange.whole(200, orjson.dumps(_answer(fields, text, part)))
 
 
