@@ -25,7 +25,7 @@ _MARKED_NUMBER = re.compile(
     r"(?:####|\\boxed\{|answer(?: is)?\s*[:=]?)\s*\$?\s*([-+]?[\d,]+(?:\.\d+)?)", re.I
 )
 _LONE_CHOICE = re.compile(r"^\W*([A-J])\W*$")
-_MARKED_CHOICE = re.compile(r"\b(?:answer|option|choice)\s*(?:is|:)?\s*\W{0,4}([A-J])\b(?![’'])")
+_MARKED_CHOICE = re.compile(r"\b(?i:answer|option|choice)\s*(?:is|:)?\s*\W{0,4}([A-J])\b(?![’'])")
 _VERDICT = re.compile(r"\[\[(A|B|TIE)\]\]")
 
 

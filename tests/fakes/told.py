@@ -1,6 +1,7 @@
 """A mode in which the prompt says what each model answers.
 
-The prompt holds `<<JSON>>`: model name (before the `/`) -> {"text", "times", "logprob", "finish", "calls", "prefers"}.
+The prompt holds `<<JSON>>`: model name (before the `/`) -> {"text", "times", "logprob", "finish", "calls",
+"prefers"}.
 With "logprob", every word of the text has that log-probability, where they are asked for; "prefers" is for a
 judge, who chooses the answer that holds that text.
 """
