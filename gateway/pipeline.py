@@ -13,7 +13,9 @@ import traceback
 from gateway.admission import admit, wants_economy
 from gateway.answering import error_headers
 from gateway.api.read import Resource, check_content_type, read_call
+from gateway.asking import budget_uses, demand, last_turn, loads, remember
 from gateway.call import Call
+from gateway.conversations import has_earlier_turns
 from gateway.errors import Forbidden, GatewayError, NotFound, NothingFits, Unavailable
 from gateway.exchange import Exchange
 from gateway.front.client import Client, ClientLeft
@@ -26,10 +28,10 @@ from gateway.services import Services
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
 from metering.outcome import Outcome
-from router.decision import Decision, NoCandidate, RouteRequest
+from router.deciding import direct
+from router.decision import NO_LOADS, Decision, NoCandidate, RouteRequest
 from router.features import outline
-from router.plain import direct
-from router.rules import first_match
+from router.rules import Rule, first_match
 
 
 async def infer(services: Services, client: Client, resource: Resource) -> None:
@@ -68,10 +70,11 @@ async def _travel(services: Services, client: Client, resource: Resource, journe
     if snapshot.budgets:
         await admit(exchange)
     asked = _asked(exchange)
-    place = place_of(exchange, _ruled(snapshot, asked, call.model))
+    rule = _rule(snapshot, asked, call.model)
+    place = place_of(exchange, "" if rule is None else demand(rule))
     if (entry := lookup(exchange, place)) is not None:
         return await serve_kept(exchange, entry)
-    decision = journey.decision = _route(exchange, asked)
+    decision = journey.decision = _route(exchange, asked, rule)
     if snapshot.cascades:
         return await climb(exchange, decision, place)
     await send(exchange, decision, place)
@@ -151,25 +154,29 @@ def _asked(exchange: Exchange) -> RouteRequest:
         dict(call.tags),
         call.explain,
         wants_economy(exchange),
+        None,
+        exchange.journey.started_us,
+        budget_uses(exchange) if exchange.snapshot.spending else (),
+        None,
+        loads(exchange) if exchange.snapshot.engines else NO_LOADS,
     )
 
 
-def _ruled(snapshot: Snapshot, asked: RouteRequest, model: str) -> str:
-    """The model that a rule demands for this request, or ''. An answer kept for a twin without that rule (a
-    tag less, another project) must not be served here."""
+def _rule(snapshot: Snapshot, asked: RouteRequest, model: str) -> Rule | None:
     route = snapshot.routes.get(model)
-    rule = first_match(route.rules, asked, route.name) if route is not None else None
-    return "" if rule is None else rule.use
+    return first_match(route.rules, asked, route.name) if route is not None else None
 
 
-def _route(exchange: Exchange, asked: RouteRequest) -> Decision:
+def _route(exchange: Exchange, asked: RouteRequest, rule: Rule | None) -> Decision:
     """A model that the client named is honoured; a virtual one is decided by rules, then by the router."""
     snapshot = exchange.snapshot
     route = snapshot.routes.get(exchange.call.model)
     try:
         if route is None:
             return direct(snapshot.direct[exchange.call.model], asked)
-        return exchange.services.router.decide(asked, route)
+        if route.sticky and has_earlier_turns(asked.api, asked.fields):
+            asked = asked._replace(previous=last_turn(exchange))
+        return exchange.services.router.decide(asked, route, rule)
     except NoCandidate as nothing:
         raise NothingFits(nothing.message, param="model") from None
 
@@ -211,4 +218,5 @@ def _report(services: Services, journey: Journey) -> None:
     )
     if journey.decision is not None and served is not None:
         services.metrics.route(journey.decision.route, served.tier, journey.decision.reason)
+        remember(services, journey)
     services.log.line(journey.line())

@@ -31,15 +31,15 @@ from router.features import outline
 
 KEPT = "kept"
 NOT_ESCALATED = "not_escalated"
-_DECIDED = ("rule", "budget", "explicit")
-"""Kinds of reasons that leave nothing to try: somebody said which model it must be."""
+_DECIDED = ("rule", "budget")
+"""Kinds of reasons that leave nothing to try."""
 
 
 async def climb(exchange: Exchange, decision: Decision, place: Place | None) -> None:
     """Sends a request whose route may have a cascade. Raises as `send` does."""
     plan = exchange.snapshot.cascades.get(decision.route)
     call = exchange.call
-    if plan is None or call.api is Api.EMBEDDINGS or decision.reason.partition(":")[0] in _DECIDED:
+    if plan is None or call.api is Api.EMBEDDINGS or _decided(decision):
         return await send(exchange, decision, place)
     stairs = steps(exchange.snapshot.routes[decision.route], decision.choices)
     if call.stream or len(stairs) == 1:
@@ -47,6 +47,11 @@ async def climb(exchange: Exchange, decision: Decision, place: Place | None) -> 
         decision = exchange.journey.decision = _because(decision, f"{decision.reason},cascade:{why}")
         return await send(exchange, decision, place)
     await _Climb(exchange, _because(decision, "cascade"), plan).run(stairs, place)
+
+
+def _decided(decision: Decision) -> bool:
+    """A rule said which model it must be, or which policy holds instead of the route's; or a budget did."""
+    return decision.reason.partition(":")[0] in _DECIDED or ",rule:" in decision.reason
 
 
 @dataclass(slots=True)

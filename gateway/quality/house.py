@@ -22,9 +22,9 @@ from gateway.sending import send
 from gateway.services import Services
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
+from router.deciding import direct
 from router.decision import Choice, Decision, NoCandidate, RouteRequest
 from router.features import outline
-from router.plain import direct
 
 _NOT_PASSED_ON = frozenset(
     {"stream", "stream_options", "logprobs", "top_logprobs", "store", "metadata", "n", "user"}

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from router.answer_schema import fits_schema
 from router.cascade import FLOOR, Bar, Doubt, confidence_of, judged, steps, without_logprobs
 from router.decision import Candidate, Choice, Route
+from router.policy import named
+from router.prior import PriorGain
 
 BAR = Bar(
     mean_logprob=-0.5,
@@ -182,7 +184,7 @@ def candidate(model: str, tier: str) -> Candidate:
 
 def test_steps_go_from_cheap_to_dear_whatever_the_decision_put_first() -> None:
     small, large, last = candidate("s", "small"), candidate("l", "large"), candidate("f", "fallback")
-    route = Route("auto", "balanced", ((small,), (large,)), (last,), (), {})
+    route = Route("auto", named("balanced"), ((small,), (large,)), (last,), (), {}, PriorGain())
     order = [Choice(each, None) for each in (large, small, last)]
     found = steps(route, order)
     assert [[choice.candidate.model for choice in step] for step in found] == [["s"], ["l", "f"]]
