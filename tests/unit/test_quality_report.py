@@ -151,9 +151,9 @@ def test_the_three_forms_say_the_same(url: str) -> None:
     assert (line["net_saved_usd"], line["net_saved_usd_low"], line["gateway_usd"]) == ("0.0000045", "", "")
     assert float(line["regret"]) == shown["regret"]["value"]
     text = render_text(report)
-    assert "regret         33.3%, between" in text
-    assert "net saved      0.0000045 USD, too few hours for an interval" in text
-    assert "not in it      what switching models lost in prompt caches" in text
+    assert "regret           33.3%, between" in text
+    assert "net saved        0.0000045 USD, too few hours for an interval" in text
+    assert "not in it        what switching models lost in prompt caches" in text
 
 
 def test_the_command(url: str, capsys: pytest.CaptureFixture[str]) -> None:
