@@ -97,6 +97,16 @@ async def test_a_doubtful_answer_is_escalated_and_both_are_paid_for(place: Place
     assert answer.headers["x-weir-cost-usd"] == "0.000023000"
 
 
+async def test_tokens_that_a_doubtful_answer_did_not_report_are_counted(place: Place) -> None:
+    answer = await answer_of(place, asks(small={**UNSURE, "unmetered": True}, large=LARGE))
+    request_id = answer.headers["x-request-id"]
+    await asyncio.to_thread(until, lambda: len(place.rows(request_id)) == 2, "both rows")
+    rows = place.rows(request_id)
+    told = [(row["outcome"], row["provenance"], row["output_tokens"]) for row in rows]
+    assert sorted(told) == [("completed", "vendor", 2), ("escalated", "counted", 3)]
+    assert "x-weir-cost-usd" not in answer.headers  # not known yet when the answer went out
+
+
 async def test_openais_sdk_keeps_the_log_probabilities_that_it_asked_for(place: Place) -> None:
     client = openai.AsyncOpenAI(base_url=place.gateway.base_url, api_key=KEY, max_retries=0)
     async with client:
