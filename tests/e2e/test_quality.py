@@ -326,6 +326,20 @@ async def test_feedback_is_stored_and_the_last_word_counts(place: Place) -> None
     ]
 
 
+async def test_who_leaves_in_the_middle_of_feedback_is_no_defect(place: Place) -> None:
+    port = httpx.URL(place.gateway.base_url).port
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = (
+        f"POST /v1/feedback HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: 90\r\n\r\n"
+    )
+    writer.write(head.encode() + b'{"request_id"')
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    assert (await get(place, "/health/live")).status == 200
+    assert "failed outside of the road" not in place.everything_said()
+
+
 async def test_a_purse_that_is_empty_ends_comparisons_and_nothing_else(place: Place) -> None:
     """Each comparison holds 4096 tokens of the large tier, four cents of five."""
     await verdict_of(
