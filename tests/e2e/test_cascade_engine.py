@@ -12,7 +12,7 @@ from tests.e2e.road import Road
 
 def ask(road: Road, route: str, **more: Any) -> tuple[str, Any]:
     """(x-weir-route, the choice)."""
-    client = openai.OpenAI(base_url=road.base_url, api_key=road.key, max_retries=0)
+    client = openai.OpenAI(base_url=road.base_url, api_key=road.cascade_key, max_retries=0)
     answer = client.chat.completions.with_raw_response.create(
         model=route,
         messages=[{"role": "user", "content": "Name a colour."}],
@@ -44,7 +44,7 @@ def test_a_route_that_trusts_nothing_goes_on(road: Road, stream: bool) -> None:
         assert reason == "large; cascade:unsure"
         assert choice.message.content.startswith("[id:")
         return
-    client = openai.OpenAI(base_url=road.base_url, api_key=road.key, max_retries=0)
+    client = openai.OpenAI(base_url=road.base_url, api_key=road.cascade_key, max_retries=0)
     messages: Any = [{"role": "user", "content": "Name a colour."}]
     answer = client.chat.completions.with_raw_response.create(
         model="doubting", messages=messages, max_tokens=12, stream=True
