@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,13 +13,16 @@ from gateway.admin.services import AdminServices, ConfigInForce
 from gateway.books_desk import keeper_of
 from gateway.front.asgi import AsgiApp
 from gateway.keydirectory import KeyDirectory
+from gateway.quality.discounts import cache_discounts
 from gateway.runtime import FLUSH_WITHIN_S, Runtime
 from metering.audit.entry import Author, Entry
 from metering.audit.read import audit_rows
 from metering.audit.verify import verify
 from metering.budgets import Standing
+from metering.days import utc_day
 from metering.event import Event
 from metering.event_query import query_events
+from metering.quality.report import QualityQuery, QualityReport, quality_report
 
 
 def management_app(runtime: Runtime) -> AsgiApp:
@@ -36,6 +40,7 @@ def management_app(runtime: Runtime) -> AsgiApp:
             ),
             refresh_keys=runtime.keys.refresh,
             report=runtime.report,
+            quality=view.quality,
             events=view.events,
             standings=view.standings,
             backends=view.backends,
@@ -59,6 +64,13 @@ class _View:
     def admin_key(self) -> str | None:
         key = self._runtime.loaded.settings.admin_key
         return None if key is None else key.get_secret_value()
+
+    def quality(self, query: QualityQuery) -> QualityReport:
+        self.flush()
+        runtime = self._runtime
+        day = utc_day(runtime.clock.wall_ns() // 1000)
+        discounts = cache_discounts(runtime.services.live.snapshot, day)
+        return quality_report(runtime.reader, replace(query, cache_discounts=discounts))
 
     def events(
         self,

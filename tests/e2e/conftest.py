@@ -46,9 +46,11 @@ def fake_upstream_url() -> Iterator[str]:
 def road(tmp_path_factory: pytest.TempPathFactory, fake_upstream_url: str) -> Iterator[Road]:
     folder = tmp_path_factory.mktemp("e2e")
     key, key_hash = make_key()
+    cascade_key, cascade_hash = make_key()
     ledger = folder / "ledger.db"
-    with GatewayProcess(settings(ledger, key_hash, fake_upstream_url), folder) as gateway:
-        yield Road(gateway.base_url, key, "smollm2", "smollm2-alias", "auto", "fake", "forbidden", ledger)
+    with GatewayProcess(settings(ledger, key_hash, fake_upstream_url, cascade_hash), folder) as gateway:
+        names = ("smollm2", "smollm2-alias", "auto", "fake", "forbidden")
+        yield Road(gateway.base_url, key, *names, ledger, cascade_key)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -25,9 +25,11 @@ class Road:
     forbidden_model: str
     """Served, but not to this key."""
     ledger: Path
+    cascade_key: str
+    """May name the routes `content` and `doubting`, which judge what the engine says."""
 
 
-def settings(ledger: Path, key_hash: str, fake_url: str) -> dict[str, Any]:
+def settings(ledger: Path, key_hash: str, fake_url: str, cascade_hash: str) -> dict[str, Any]:
     launch = {"weights": WEIGHTS, "context_tokens": 16384, "slots": 4, "embeddings": True}
     return {
         "ledger": f"sqlite:///{ledger}",
@@ -46,12 +48,17 @@ def settings(ledger: Path, key_hash: str, fake_url: str) -> dict[str, Any]:
                 "health": {"every": 0},
             },
         },
-        "models": {"auto": {"tiers": ["smollm2", "fake"]}},
+        "models": {
+            "auto": {"tiers": ["smollm2", "fake"]},
+            "content": {"tiers": ["smollm2", "fake"], "cascade": {"mean_logprob": -20, "low_share": None}},
+            "doubting": {"tiers": ["smollm2", "fake"], "cascade": {"mean_logprob": 0}},
+        },
         "tenants": {
             "sdk": {
                 "keys": [{"name": "e2e", "project": "clients", "hash": key_hash}],
                 "models": ["auto", "smollm2", "smollm2-alias", "fake"],
-            }
+            },
+            "careful": {"keys": [{"name": "e2e", "hash": cascade_hash}], "models": ["content", "doubting"]},
         },
         "rates": [
             {"model": name, "input": 1, "output": 2}
