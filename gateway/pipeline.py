@@ -26,6 +26,7 @@ from gateway.ids import ulid
 from gateway.journey import Journey
 from gateway.keeping import Place, lookup, place_of, serve_kept
 from gateway.metrics import OTHER
+from gateway.routing_row import routing_of
 from gateway.services import Services
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
@@ -182,9 +183,11 @@ def _route(exchange: Exchange, asked: RouteRequest) -> Decision:
     try:
         if route is None:
             return direct(snapshot.direct[exchange.call.model], asked)
-        return exchange.services.router.decide(asked, route)
+        decision = exchange.services.router.decide(asked, route)
     except NoCandidate as nothing:
         raise NothingFits(nothing.message, param="model") from None
+    exchange.journey.routing = routing_of(decision, asked)
+    return decision
 
 
 async def _send(exchange: Exchange, decision: Decision, place: Place | None) -> None:

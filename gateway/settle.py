@@ -157,6 +157,7 @@ def make_event(
         usage, money.price_version, money.list_nanos, money.cost_nanos, money.baseline_nanos,
         journey.cache_status, 0, first_token_us, total_us, overhead_us, stand_in,
         exchange.services.meter.process, None, None, None, None, "attempt" if attempt else "hit",
+        "", journey.routing,
     )  # fmt: skip
 
 
