@@ -34,7 +34,7 @@ ADDED_COLUMNS = ("cache_write_1h_tokens", *ROUTING_COLUMNS)
 """Part of the usage too, and the routing. At the end: a journal may hold rows that were written before there
 were these."""
 COLUMNS = (*_FIRST_COLUMNS, *ADDED_COLUMNS)
-"""The columns of `events`, in the order of `to_row`: Event's fields, with `usage` and `routing` spread out."""
+"""The columns of `events`, in the order of `to_row`: Event's fields, `usage` and `routing` spread out."""
 
 _NO_USAGE = (None,) * len(USAGE_COLUMNS)
 _NO_ROUTING = (None,) * len(ROUTING_COLUMNS)
