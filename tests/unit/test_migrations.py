@@ -14,6 +14,7 @@ from metering.event_query import query_events
 from metering.ledger import LedgerError
 from metering.ledger_url import open_ledger, open_reader
 from metering.outcome import Outcome
+from metering.quality.tables import feedback, quality_verdicts
 from metering.reports import ReportQuery, usage_report
 from metering.rows import ADDED_COLUMNS, COLUMNS, to_row
 from metering.schema import APPLICATION_ID
@@ -52,6 +53,7 @@ def test_a_file_of_the_first_release_keeps_its_rows(tmp_path: Path) -> None:
 
 
 def test_every_table_is_as_the_code_describes_it(ledger_url: str) -> None:
+    assert {quality_verdicts, feedback} <= set(metadata.tables.values())
     open_ledger(ledger_url).close()
     engine = create_engine(ledger_url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.connect() as connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "v0008"
-down_revision = "v0006"
+down_revision = "v0007"
 
 _COLUMNS = (
     "route_gain BIGINT",
