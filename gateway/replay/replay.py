@@ -1,0 +1,101 @@
+"""Recorded traffic, row by row in the order of time, under a new configuration beside the present one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gateway.replay.again import Decider, Tags, tags_of
+from gateway.replay.budgets import BudgetReplay, Charge
+from gateway.replay.gains import MICRO
+from gateway.replay.pricing import GpuRates, Priced, priced_on
+from gateway.replay.tally import Sums, Tally
+from metering.budgets import Subject
+from metering.event import Event
+from metering.replay_read import Recorded
+from router.decision import Candidate
+
+ECONOMY = "budget:economy"
+"""The reason of a row that a budget sent to the cheap tiers."""
+
+
+@dataclass(slots=True)
+class Replay:
+    """Takes rows in; `tally` and the budgets are right at every moment."""
+
+    present: Decider
+    new: Decider
+    gpu_rates: GpuRates
+    tally: Tally
+    before: BudgetReplay
+    after: BudgetReplay
+    """Both with the budgets of the new file: charged what was charged, and what would have been."""
+    first_us: int | None = None
+    last_us: int | None = None
+
+    def take(self, rows: Iterable[Recorded]) -> None:
+        """Rows must come in the order of their start."""
+        for row in rows:
+            self._row(row)
+
+    def _row(self, row: Recorded) -> None:
+        event, tags = row.event, tags_of(row.event)
+        subject = Subject(event.tenant, event.project, event.key, tags)
+        self.first_us = event.started_us if self.first_us is None else self.first_us
+        self.last_us = event.started_us
+        again = self.new.decide(event, tags, economy=self._wants_economy(subject, event))
+        cost = Priced(row.cost_nanos, False)
+        if again.candidate is None:
+            self.tally.kept[again.why_not] = self.tally.kept.get(again.why_not, 0) + 1
+        else:
+            cost = self._decided(row, tags, again.candidate)
+        self._count(row, cost)
+        if event.kind != "hit":
+            tokens = 0 if event.usage is None else event.usage.total
+            self.before.charge(subject, event.started_us, Charge(row.cost_nanos, tokens))
+            self.after.charge(subject, event.started_us, Charge(cost.nanos, tokens))
+
+    def _wants_economy(self, subject: Subject, event: Event) -> bool:
+        """As a gateway does; it refuses what is past `refuse`, and this goes on as cheaply as it can."""
+        if not self.new.snapshot.thrifty:
+            return False
+        return self.after.action(subject, event.started_us) in ("economy", "refuse")
+
+    def _decided(self, row: Recorded, tags: Tags, candidate: Candidate) -> Priced:
+        event = row.event
+        sums = self.tally.of(event.tenant, event.route)
+        sums.decided += 1
+        moved = candidate.model != event.served_model
+        sums.moved += moved
+        self._place(event, candidate, sums)
+        self._compare_present(event, tags)
+        if not moved or event.usage is None:
+            return Priced(row.cost_nanos, False)
+        return priced_on(event, candidate, self.new.snapshot, self.gpu_rates)
+
+    def _place(self, event: Event, candidate: Candidate, sums: Sums) -> None:
+        after = self.new.level(event.route, candidate.model) or 0.0
+        before = self.present.level(event.route, event.served_model)
+        if before is None:
+            before = self.new.level(event.route, event.served_model) or 0.0
+        sums.large_before += before == 1.0
+        sums.large_after += after == 1.0
+        routing = event.routing
+        if routing is not None and routing.gain is not None:
+            self.tally.quality.add(routing.gain / MICRO, routing.known != 0, before, after)
+
+    def _compare_present(self, event: Event, tags: Tags) -> None:
+        """How far replaying can be believed: does the present file, asked again, say what it said?"""
+        again = self.present.decide(event, tags, economy=event.reason == ECONOMY)
+        if again.candidate is not None:
+            self.tally.comparable += 1
+            self.tally.repeated += again.candidate.model == event.served_model
+
+    def _count(self, row: Recorded, cost: Priced) -> None:
+        sums = self.tally.of(row.event.tenant, row.event.route)
+        sums.rows += 1
+        sums.by_gpu_time += cost.by_gpu_time
+        sums.before_nanos += row.cost_nanos or 0
+        sums.after_nanos += cost.nanos or 0
+        sums.unknown_before += row.cost_nanos is None
+        sums.unknown_after += cost.nanos is None
