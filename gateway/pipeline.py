@@ -165,6 +165,7 @@ def _asked(exchange: Exchange) -> RouteRequest:
         dict(call.tags),
         call.explain,
         wants_economy(exchange),
+        exchange.services.lengths.expected(call.model, caller.tenant, prompt_tokens),
     )
 
 

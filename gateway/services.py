@@ -22,6 +22,7 @@ from gateway.usage_desk import UsageDesk
 from metering.budgets import BudgetDesk
 from metering.journal.meter import JournalMeter
 from router.decision import Router
+from router.output_length import OutputLengths
 
 Identify = Callable[[bytes | None, bytes | None], Caller]
 """(authorization, x-api-key) -> who asks. Raises Unauthorized, or Unavailable while keys cannot be read."""
@@ -77,6 +78,8 @@ class Services:
     meter: JournalMeter
     budgets: BudgetDesk
     gpus: GpuMeters
+    lengths: OutputLengths
+    """Of answers, as far as they are expected."""
     metrics: Metrics
     usage: UsageDesk
     log: RequestLog

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import orjson
 
 from gateway.exchange import Exchange, Tried
+from gateway.lengths import learn_from
 from gateway.services import Services
 from gateway.snapshot import Snapshot
 from metering.days import utc_day
@@ -120,6 +121,7 @@ def _let_go(tried: Tried, event: Event) -> None:
 def record(services: Services, event: Event) -> None:
     services.meter.record(event)
     services.metrics.attempt(event)
+    learn_from(services.lengths, event)
 
 
 def tags_text(tags: tuple[tuple[str, str], ...]) -> str:
