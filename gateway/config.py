@@ -25,6 +25,7 @@ from pydantic import (
 from gateway.config_books import BooksSettings
 from gateway.config_budgets import BudgetSettings, LimitSettings
 from gateway.config_gpu import GpuSettings, GpuWindowSettings
+from gateway.config_routing import Pacing, PolicyChoice, RuleSettings
 from gateway.config_types import Bytes, HttpUrl, Name, Seconds, SecondsOrZero, Settings, Share, StateUrl, Usd
 from metering.gpu_rates import GpuRate, GpuRates
 from metering.ledger_url import is_postgresql, sqlite_path
@@ -160,6 +161,9 @@ class BackendSettings(Settings):
     stand_in_for: str | None = Field(
         None, description="Says that this backend replaces a better one; shown wherever it serves."
     )
+    slots: int | None = Field(
+        None, ge=1, description="Requests that each URL works on at once; of a launched engine its own slots."
+    )
     gpus: GpuSettings | None = Field(None, description="Of a local engine that is paid by the hour.")
     timeouts: TimeoutSettings = Field(default_factory=TimeoutSettings)
     retry: RetrySettings = Field(default_factory=RetrySettings)
@@ -178,6 +182,14 @@ class BackendSettings(Settings):
         return self
 
     @property
+    def slots_in_all(self) -> int | None:
+        """Over its replicas; None where nobody said. Engines that are paid by the hour and started here have
+        theirs; more than fit into them wait there."""
+        if self.slots is not None:
+            return self.slots * max(1, len(self.base_urls))
+        return self.launch.slots if self.launch is not None and self.gpus is not None else None
+
+    @property
     def base_urls(self) -> tuple[str, ...]:
         return self.urls or ((self.url,) if self.url else ())
 
@@ -186,36 +198,23 @@ class RouteSettings(Settings):
     """A virtual model."""
 
     tiers: tuple[Name, ...] = Field(min_length=1, description="Model names, cheap to dear.")
-    policy: Literal["economy", "balanced", "quality"] = Field(
-        "balanced", description="How readily a dearer tier is chosen."
+    policy: PolicyChoice = Field(
+        "balanced",
+        description="How readily a dearer tier is chosen: economy, balanced, quality, {large_share: 0.3} or "
+        "{usd_per_gain: 0.02}.",
+    )
+    pacing: Pacing = Field(
+        None,
+        description="Fewer dear calls while a budget runs ahead of the calendar: true, or {at_most: 0.5}.",
+    )
+    sticky: bool = Field(
+        True, description="A conversation stays on its model unless the predicted gain is clear."
+    )
+    artefact: str | None = Field(
+        None,
+        description="A calibrated gain model of this route, from `weir calibrate`; else the shipped one.",
     )
     fallback: tuple[Name, ...] = Field((), description="Models tried after the tiers, in this order.")
-
-
-class RuleConditions(Settings):
-    """All given conditions must hold."""
-
-    tenant: str | None = None
-    project: str | None = None
-    tag: Mapping[str, str] | None = Field(None, description="Labels of x-weir-tags that must be present.")
-    model: str | None = Field(None, description="The virtual model asked for.")
-    api: Literal["chat.completions", "completions", "embeddings"] | None = None
-    prompt_tokens_over: int | None = Field(None, ge=0)
-    prompt_tokens_under: int | None = Field(None, ge=1)
-    tools: bool | None = Field(None, description="The request offers tools.")
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> RuleConditions:
-        if not self.model_fields_set:
-            raise ValueError("a rule without conditions would hide every rule after it")
-        return self
-
-
-class RuleSettings(Settings):
-    """First match wins, before the classifier; applies to virtual models only."""
-
-    when: RuleConditions
-    use: Name = Field(description="The model to use.")
 
 
 class CacheSettings(Settings):

@@ -21,7 +21,7 @@ MAX_USD = 4_500_000
 _PERCENT = re.compile(r"(\d{1,3})%?")
 
 
-def _zone(name: str) -> str:
+def time_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -70,7 +70,7 @@ class BudgetSettings(Settings):
     per: Period | RollingSettings = Field(
         "month", description="hour, day, week (from Monday), month, or {rolling: 30d}."
     )
-    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+    timezone: Annotated[str, AfterValidator(time_zone)] = Field(
         "UTC", description="Whose hours, days, weeks and months: a name like Europe/Berlin."
     )
     project: str | None = Field(None, description="Only what this project spends.")

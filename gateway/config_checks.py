@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
 from datetime import date
 from urllib.parse import urlsplit
 
-from gateway.config import LOOPBACK_HOSTS, GatewaySettings, RateSettings, RuleConditions, admin_key_problem
+from gateway.config import LOOPBACK_HOSTS, GatewaySettings, RateSettings, admin_key_problem
 from gateway.config_books import FixedSplitSettings, hidden_splits, unnamed_backends
 from gateway.config_budgets import UNLIMITED_OUTPUT_TOKENS
-from gateway.config_yaml import Plain
+from gateway.config_checks_routing import check_routing
+from gateway.config_findings import Finding, Names, tenant_exists
 from gateway.price_settings import token_rates
 from gateway.problems import Path, did_you_mean
 from metering.ledger_url import is_postgresql
@@ -19,41 +19,6 @@ from metering.price_sense import doubts
 
 ListPrice = Callable[[GatewaySettings, str, str], ModelPrice | None]
 """(settings, backend, public model name) -> the catalogue's price."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    path: Path
-    message: str
-    warning: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Every name the file gives to something."""
-
-    backends: frozenset[str]
-    models: frozenset[str]
-    """Concrete: those that a backend serves."""
-    routes: frozenset[str]
-    tenants: frozenset[str]
-
-
-def names_in(top: Mapping[str, Plain]) -> Names:
-    """From the file as written, so that a mistake in a backend's other settings does not make its models
-    unknown."""
-    backends = _mapping(top.get("backends"))
-    models = [_mapping(_mapping(backend).get("models")) for backend in backends.values()]
-    return Names(
-        frozenset(backends),
-        frozenset(name for served in models for name in served),
-        frozenset(_mapping(top.get("models"))),
-        frozenset(_mapping(top.get("tenants"))),
-    )
-
-
-def _mapping(value: Plain) -> dict[str, Plain]:
-    return value if isinstance(value, dict) else {}
 
 
 def cross_check(
@@ -67,8 +32,7 @@ def cross_check(
     yield from _protection(settings)
     yield from _ledger(settings.ledger)
     yield from _backends(settings)
-    yield from _routes(settings, names)
-    yield from _rules(settings, names, stored_tenants)
+    yield from check_routing(settings, names, stored_tenants, priced)
     yield from _tenants(settings, names)
     yield from _limits(settings)
     yield from _key_hashes(settings)
@@ -79,7 +43,7 @@ def cross_check(
     yield from _splits(settings, names, stored_tenants)
     for key, named in (("markup", settings.markup.tenants), ("discount", settings.discount.tenants)):
         for tenant in named:
-            yield from _tenant_exists((key, "tenants", tenant), tenant, names, stored_tenants)
+            yield from tenant_exists((key, "tenants", tenant), tenant, names, stored_tenants)
     yield from _prices(settings, priced, today)
 
 
@@ -116,63 +80,6 @@ def _backends(settings: GatewaySettings) -> Iterator[Finding]:
                     f"api_key travels unencrypted to {parts.hostname}; use https:// beyond a trusted network"
                 )
                 yield Finding(("backends", name, "api_key"), message, warning=True)
-
-
-def _routes(settings: GatewaySettings, names: Names) -> Iterator[Finding]:
-    for name, route in settings.models.items():
-        here: Path = ("models", name)
-        if name in names.models:
-            yield Finding(here, "a backend serves a model of this name; a virtual model needs its own")
-        for key, used in (("tiers", route.tiers), ("fallback", route.fallback)):
-            for position, model in enumerate(used):
-                yield from _model_exists((*here, key, position), model, names)
-        for position, model in enumerate(route.tiers):
-            if model in route.tiers[:position]:
-                yield Finding((*here, "tiers", position), f"{model} is already a tier of this route")
-
-
-def _model_exists(path: Path, model: str, names: Names) -> Iterator[Finding]:
-    if model in names.routes and model not in names.models:
-        yield Finding(path, f"{model} is a virtual model; name a model of a backend here")
-    elif model not in names.models:
-        yield Finding(path, f"no backend serves a model {model}{did_you_mean(model, names.models)}")
-
-
-def _rules(
-    settings: GatewaySettings, names: Names, stored_tenants: Collection[str] | None
-) -> Iterator[Finding]:
-    for position, rule in enumerate(settings.rules):
-        here: Path = ("rules", position)
-        yield from _model_exists((*here, "use"), rule.use, names)
-        when = rule.when
-        if when.tenant is not None:
-            yield from _tenant_exists((*here, "when", "tenant"), when.tenant, names, stored_tenants)
-        if when.model is not None and when.model not in names.routes:
-            hint = did_you_mean(when.model, names.routes)
-            message = f"no virtual model is named {when.model}; rules hold for virtual models only{hint}"
-            yield Finding((*here, "when", "model"), message)
-        yield from _never(here, when)
-
-
-def _never(here: Path, when: RuleConditions) -> Iterator[Finding]:
-    over, under = when.prompt_tokens_over, when.prompt_tokens_under
-    if over is not None and under is not None and under <= over + 1:
-        yield Finding(
-            (*here, "when"), f"no prompt has over {over} and under {under} tokens: this never matches"
-        )
-
-
-def _tenant_exists(
-    path: Path, tenant: str, names: Names, stored_tenants: Collection[str] | None
-) -> Iterator[Finding]:
-    if tenant in names.tenants:
-        return
-    if stored_tenants is None:
-        message = f"no tenant {tenant} in this file, and the key store cannot be read to look there"
-        yield Finding(path, message, warning=True)
-    elif tenant not in stored_tenants:
-        hint = did_you_mean(tenant, names.tenants | set(stored_tenants))
-        yield Finding(path, f"no tenant is named {tenant}, in this file or in the key store{hint}")
 
 
 def _tenants(settings: GatewaySettings, names: Names) -> Iterator[Finding]:
@@ -281,7 +188,7 @@ def _splits(
         if isinstance(rule.by, FixedSplitSettings):
             for tenant in rule.by.fixed:
                 path = (*here, position, "by", "fixed", tenant)
-                yield from _tenant_exists(path, tenant, names, stored_tenants)
+                yield from tenant_exists(path, tenant, names, stored_tenants)
 
 
 def _gpu_rates(settings: GatewaySettings, names: Names) -> Iterator[Finding]:

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.config import GatewaySettings
-from gateway.config_checks import Finding, ListPrice, cross_check, names_in
+from gateway.config_checks import ListPrice, cross_check
+from gateway.config_findings import Finding, names_in
 from gateway.config_future import FUTURE_KEYS, future_key, future_values
 from gateway.config_prune import PLACEHOLDER, Pruned, prune
 from gateway.config_schema import keys_at

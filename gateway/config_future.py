@@ -41,13 +41,6 @@ def future_values(top: dict[str, Plain]) -> Iterator[tuple[Path, str]]:
         if isinstance(kind, str) and kind.lower() in _KINDS:
             message = f"kind {kind} {_NOT_YET}; it knows {_KNOWN_KINDS} (any OpenAI-compatible URL is openai)"
             yield ("backends", name, "kind"), message
-    models = top.get("models")
-    for name, route in models.items() if isinstance(models, dict) else ():
-        if isinstance(route, dict) and isinstance(route.get("policy"), dict):
-            yield (
-                ("models", name, "policy"),
-                f"a policy with numbers {_NOT_YET}; use economy, balanced or quality",
-            )
     server = top.get("server")
     workers = server.get("workers") if isinstance(server, dict) else None
     if isinstance(workers, int) and workers > 1:

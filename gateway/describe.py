@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.budget_settings import is_limit
 from gateway.config import GatewaySettings
+from gateway.describe_routing import describe_routes, describe_rules, routing_in_words
 from gateway.effective import state_shown
 from gateway.snapshot import Snapshot
 from metering.budgets import Budget
@@ -27,18 +28,8 @@ def describe(snapshot: Snapshot, today: date) -> dict[str, Any]:
         "unknown_price": settings.unknown_price,
         "backends": [_backend(settings, name) for name in settings.backends],
         "models": [_model(snapshot, model, backend, today) for model, backend in snapshot.served],
-        "routes": [
-            {
-                "name": name,
-                "policy": route.policy,
-                "tiers": list(route.tiers),
-                "fallback": list(route.fallback),
-            }
-            for name, route in settings.models.items()
-        ],
-        "rules": [
-            {"when": rule.when.model_dump(exclude_unset=True), "use": rule.use} for rule in settings.rules
-        ],
+        "routes": describe_routes(settings),
+        "rules": describe_rules(settings),
         "cache": settings.cache.model_dump(),
         "budgets": [_budget(budget) for budget in snapshot.budgets],
         "tenants": [
@@ -110,7 +101,7 @@ def in_words(description: Mapping[str, Any]) -> Iterator[str]:
     for model in description["models"]:
         yield f"  {model['name']} on {model['backend']}: {_model_words(model)}"
     yield ""
-    yield from _routes(description)
+    yield from routing_in_words(description)
     yield f"Cache: {_cache(description['cache'])}"
     yield ""
     yield from _tenants(description["tenants"])
@@ -137,25 +128,6 @@ def _model_words(model: Mapping[str, Any]) -> str:
         return f"{words}, price unknown"
     price = f"${model['input_usd_per_million']} in, ${model['output_usd_per_million']} out per million tokens"
     return f"{words}, {price} ({model['price_source']})"
-
-
-def _routes(description: Mapping[str, Any]) -> Iterator[str]:
-    if description["routes"]:
-        yield "Virtual models"
-    for route in description["routes"]:
-        fallback = f"; then {', '.join(route['fallback'])}" if route["fallback"] else ""
-        yield f"  {route['name']} ({route['policy']}): {' < '.join(route['tiers'])}{fallback}"
-    for position, rule in enumerate(description["rules"], 1):
-        conditions = " and ".join(f"{name} {_condition(value)}" for name, value in rule["when"].items())
-        yield f"  rule {position}: when {conditions}, use {rule['use']}"
-    if description["routes"] or description["rules"]:
-        yield ""
-
-
-def _condition(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name}={content}" for name, content in value.items())
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _cache(cache: Mapping[str, Any]) -> str:

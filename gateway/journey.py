@@ -53,6 +53,8 @@ class Journey:
     """Whose budgets and limits it falls under, None where there are none."""
     permit: Permit | None = None
     """Its place among the requests under way."""
+    conversation: bytes | None = None
+    """What it is remembered under, once that was computed."""
     limits: Callable[[], list[Left]] | None = None
     """What the limits leave, for the answer's head."""
 

@@ -14,11 +14,13 @@ import traceback
 from gateway.admission import admit, refusal, wants_economy
 from gateway.answering import error_headers
 from gateway.api.read import Resource, check_content_type, read_call
+from gateway.asking import budget_uses, demand, last_turn, loads, remember
 from gateway.attempt import Attempt
 from gateway.attempts import AttemptBudget, Verdict, backoff_s
 from gateway.backends.target import Target
 from gateway.bounds import bound_of
 from gateway.call import Call
+from gateway.conversations import has_earlier_turns
 from gateway.errors import Forbidden, GatewayError, NotFound, NothingFits, Unavailable
 from gateway.exchange import Exchange, Tried
 from gateway.front.client import Client, ClientLeft
@@ -33,10 +35,10 @@ from gateway.tenants import Caller
 from gateway.upstream_errors import AttemptFailed
 from metering.budgets import Hold, Refused, Subject
 from metering.outcome import Outcome
-from router.decision import Candidate, Decision, NoCandidate, RouteRequest
+from router.deciding import direct
+from router.decision import NO_LOADS, Candidate, Decision, NoCandidate, RouteRequest
 from router.features import outline
-from router.plain import direct
-from router.rules import first_match
+from router.rules import Rule, first_match
 
 
 class GaveUp(Exception):
@@ -84,10 +86,11 @@ async def _travel(services: Services, client: Client, resource: Resource, journe
     if snapshot.budgets:
         await admit(exchange)
     asked = _asked(exchange)
-    place = place_of(exchange, _ruled(snapshot, asked, call.model))
+    rule = _rule(snapshot, asked, call.model)
+    place = place_of(exchange, "" if rule is None else demand(rule))
     if (entry := lookup(exchange, place)) is not None:
         return await serve_kept(exchange, entry)
-    decision = journey.decision = _route(exchange, asked)
+    decision = journey.decision = _route(exchange, asked, rule)
     await _send(exchange, decision, place)
 
 
@@ -166,25 +169,28 @@ def _asked(exchange: Exchange) -> RouteRequest:
         call.explain,
         wants_economy(exchange),
         exchange.services.lengths.expected(call.model, caller.tenant, prompt_tokens),
+        exchange.journey.started_us,
+        budget_uses(exchange) if exchange.snapshot.spending else (),
+        None,
+        loads(exchange) if exchange.snapshot.engines else NO_LOADS,
     )
 
 
-def _ruled(snapshot: Snapshot, asked: RouteRequest, model: str) -> str:
-    """The model that a rule demands for this request, or ''. An answer kept for a twin without that rule (a
-    tag less, another project) must not be served here."""
+def _rule(snapshot: Snapshot, asked: RouteRequest, model: str) -> Rule | None:
     route = snapshot.routes.get(model)
-    rule = first_match(route.rules, asked, route.name) if route is not None else None
-    return "" if rule is None else rule.use
+    return first_match(route.rules, asked, route.name) if route is not None else None
 
 
-def _route(exchange: Exchange, asked: RouteRequest) -> Decision:
+def _route(exchange: Exchange, asked: RouteRequest, rule: Rule | None) -> Decision:
     """A model that the client named is honoured; a virtual one is decided by rules, then by the router."""
     snapshot = exchange.snapshot
     route = snapshot.routes.get(exchange.call.model)
     try:
         if route is None:
             return direct(snapshot.direct[exchange.call.model], asked)
-        decision = exchange.services.router.decide(asked, route)
+        if route.sticky and has_earlier_turns(asked.api, asked.fields):
+            asked = asked._replace(previous=last_turn(exchange))
+        decision = exchange.services.router.decide(asked, route, rule)
     except NoCandidate as nothing:
         raise NothingFits(nothing.message, param="model") from None
     exchange.journey.routing = routing_of(decision, asked)
@@ -308,6 +314,7 @@ def _report(services: Services, journey: Journey) -> None:
     )
     if journey.decision is not None and served is not None:
         services.metrics.route(journey.decision.route, served.tier, journey.decision.reason)
+        remember(services, journey)
     services.log.line(journey.line())
 
 

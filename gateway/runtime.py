@@ -18,6 +18,7 @@ from gateway.clock import Clock, SystemClock
 from gateway.config import LOOPBACK_HOSTS, GatewaySettings
 from gateway.config_diff import config_change
 from gateway.config_file import ConfigError, LoadedConfig
+from gateway.conversations import Conversations
 from gateway.counting import TokenCounter
 from gateway.errors import Unauthorized, Unavailable
 from gateway.gauges import Gauges
@@ -46,8 +47,8 @@ from metering.ledger import Books, LedgerError, Row
 from metering.ledger_url import open_ledger, open_reader
 from metering.reports import ReportQuery, UsageReport, usage_report
 from metering.store.gpu_read import GpuView
+from router.deciding import GainRouter
 from router.output_length import OutputLengths
-from router.plain import PlainRouter
 
 WATCH_FILE_EVERY_S = 1.0
 TAKE_OVER_EVERY_S = 30.0
@@ -129,7 +130,8 @@ class Runtime:
             identify=self.keys.identify,
             cache=MemoryStore(settings.cache.max_memory),
             cache_secret=secrets.token_bytes(32),
-            router=PlainRouter(),
+            router=GainRouter(),
+            conversations=Conversations(secrets.token_bytes(32), self.clock),
             fleet=self.fleet,
             transport=self.transport,
             counter=TokenCounter(self.transport),

@@ -11,6 +11,7 @@ from cache.base import AnswerStore
 from gateway.afterwards import Afterwards
 from gateway.backends.fleet import Fleet
 from gateway.clock import Clock
+from gateway.conversations import Conversations
 from gateway.counting import TokenCounter
 from gateway.gpu_time import GpuMeters
 from gateway.metrics import Metrics
@@ -72,6 +73,7 @@ class Services:
     cache_secret: bytes
     """Keys the cache's hashes; made at start, so that entries mean nothing outside this process."""
     router: Router
+    conversations: Conversations
     fleet: Fleet
     transport: Transport
     counter: TokenCounter

@@ -6,7 +6,7 @@ A request reads one snapshot at its start and keeps it to its end; a reload swap
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -14,13 +14,17 @@ from typing import NamedTuple
 from gateway.backends.base import Backend
 from gateway.backends.registry import backend_for
 from gateway.budget_settings import budgets_of, is_limit
-from gateway.config import BackendSettings, GatewaySettings, ModelSettings, RouteSettings, RuleSettings
+from gateway.compile_routes import Engine, GainModels, asks_budgets, compile_routes, engines_of
+from gateway.config import BackendSettings, GatewaySettings, ModelSettings
+from gateway.gain_models import shipped
+from gateway.gpu_time import gpu_price
 from gateway.price_settings import rates_of
 from metering.budgets import Budget
 from metering.catalogue import Catalogue
+from metering.gpu.work import DEFAULT_WEIGHTS
 from metering.price_bound import PriceBound, price_bound
 from metering.prices import ModelPrice, PriceBook, PricedModel
-from router.decision import Candidate, Route, Rule
+from router.decision import Candidate, Route
 
 MAX_TARIFFS = 10_000
 
@@ -68,6 +72,10 @@ class Snapshot:
     """Some of them are limits: answers tell what is left."""
     thrifty: bool = False
     """Some of them prefer the cheap tiers when they run out."""
+    spending: bool = False
+    """Some route or rule looks at how far they are spent."""
+    engines: Mapping[str, tuple[Engine, ...]] = field(default_factory=dict)
+    """Public name -> those of its backends whose load a decision looks at."""
     _tariffs: dict[tuple[str, str, str, str, date], Tariff] = field(default_factory=dict)
 
     def tariff(self, tenant: str, route: str, model: str, backend: str, day: date) -> Tariff:
@@ -112,7 +120,13 @@ class Snapshot:
         return (*self.routes, *self.direct)
 
 
-def compile_snapshot(settings: GatewaySettings, version: int, catalogue: Catalogue, today: date) -> Snapshot:
+def compile_snapshot(
+    settings: GatewaySettings,
+    version: int,
+    catalogue: Catalogue,
+    today: date,
+    gain_models: GainModels = shipped,
+) -> Snapshot:
     served = {
         (name, backend_name): _served(name, model, backend_name, backend, catalogue)
         for backend_name, backend in settings.backends.items()
@@ -125,11 +139,23 @@ def compile_snapshot(settings: GatewaySettings, version: int, catalogue: Catalog
         model: tuple(_candidate(draft, model, backend, "direct", today) for backend in backends)
         for model, backends in settings.concrete_models.items()
     }
-    routes = {name: _route(name, route, settings, direct) for name, route in settings.models.items()}
+    routes = compile_routes(settings, direct, gain_models)
     budgets = budgets_of(settings)
     limited = any(map(is_limit, budgets))
     thrifty = any(action == "economy" for budget in budgets for _, action in budget.ladder)
-    return Snapshot(version, settings, served, direct, routes, prices, budgets, limited, thrifty)
+    return Snapshot(
+        version,
+        settings,
+        served,
+        direct,
+        routes,
+        prices,
+        budgets,
+        limited,
+        thrifty,
+        spending=bool(budgets) and asks_budgets(routes),
+        engines=engines_of(settings, routes, direct),
+    )
 
 
 def _served(
@@ -159,58 +185,28 @@ def _candidate(draft: Snapshot, model: str, backend: str, tier: str, today: date
     served = draft.served[model, backend]
     price = draft.price(model, backend, today)
     features = served.settings.supports
+    rates = _by_the_hour(draft.settings, backend, today) if price is None else None
     return Candidate(
         model=model,
         backend=backend,
         tier=tier,
         context_tokens=served.context_tokens,
         features=served.adapter.features if features is None else frozenset(features),
-        input_nanos_per_token=None if price is None else price.input_nanos_per_token,
-        output_nanos_per_token=None if price is None else price.output_nanos_per_token,
+        input_nanos_per_token=rates and rates[0] if price is None else price.input_nanos_per_token,
+        output_nanos_per_token=rates and rates[1] if price is None else price.output_nanos_per_token,
+        cached_nanos_per_token=None if price is None else price.cached_nanos_per_token,
     )
 
 
-def _route(
-    name: str,
-    route: RouteSettings,
-    settings: GatewaySettings,
-    direct: Mapping[str, tuple[Candidate, ...]],
-) -> Route:
-    names = _tier_names(len(route.tiers))
-    rules = tuple(
-        _rule(position, rule)
-        for position, rule in enumerate(settings.rules, 1)
-        if rule.when.model in (None, name)
-    )
-    return Route(
-        name=name,
-        policy=route.policy,
-        tiers=tuple(_as_tier(direct[model], tier) for model, tier in zip(route.tiers, names, strict=True)),
-        fallback=tuple(c for model in route.fallback for c in _as_tier(direct[model], "fallback")),
-        rules=rules,
-        rule_targets={rule.use: _as_tier(direct[rule.use], "rule") for rule in rules},
-    )
-
-
-def _tier_names(count: int) -> tuple[str, ...]:
-    return ("small", "large") if count == 2 else tuple(f"tier-{n}" for n in range(1, count + 1))
-
-
-def _as_tier(candidates: tuple[Candidate, ...], tier: str) -> tuple[Candidate, ...]:
-    return tuple(replace(candidate, tier=tier) for candidate in candidates)
-
-
-def _rule(position: int, rule: RuleSettings) -> Rule:
-    when = rule.when
-    return Rule(
-        position=position,
-        use=rule.use,
-        tenant=when.tenant,
-        project=when.project,
-        tags=when.tag or {},
-        model=when.model,
-        api=when.api,
-        prompt_tokens_over=when.prompt_tokens_over,
-        prompt_tokens_under=when.prompt_tokens_under,
-        tools=when.tools,
+def _by_the_hour(settings: GatewaySettings, backend: str, today: date) -> tuple[float, float] | None:
+    """What a token's work costs on an engine that is paid by the hour and has nothing else to do, before any
+    of its work was measured: (input, output), for ranking."""
+    price = gpu_price(settings, backend, today)
+    if price is None:
+        return None
+    weights = DEFAULT_WEIGHTS
+    per_thousand = 1_000 * price.gpus
+    return (
+        price.nanos_for(per_thousand * weights.prefill_ns_per_token) / 1_000,
+        price.nanos_for(per_thousand * weights.decode_ns_per_token) / 1_000,
     )

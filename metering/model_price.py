@@ -127,6 +127,11 @@ class ModelPrice:
         return self._base[0] / self._scale
 
     @property
+    def cached_nanos_per_token(self) -> float:
+        """Input from a prefix cache. For ranking, never for billing."""
+        return self._base[1] / self._scale
+
+    @property
     def output_nanos_per_token(self) -> float:
         """For ranking, never for billing."""
         return self._base[3] / self._scale

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from router.decision import Candidate, Choice, RouteRequest
 from router.features import requested_output_tokens
+from router.load import marginal_share
 
 DEFAULT_OUTPUT_TOKENS = 256
-"""Expected of an answer whose length the client does not limit."""
+"""Expected of an answer whose length the client does not limit and nobody has predicted."""
 
 
 def with_costs(candidates: Iterable[Candidate], request: RouteRequest) -> tuple[Choice, ...]:
@@ -34,3 +35,11 @@ def expected_nanos(candidate: Candidate, prompt_tokens: int, output_tokens: int)
     if per_input is None or (per_output is None and output_tokens):
         return None
     return round(prompt_tokens * per_input + output_tokens * (per_output or 0.0))
+
+
+def marginal_nanos(candidate: Candidate, request: RouteRequest) -> int | None:
+    """What this request adds to what is paid anyway: less than the list price on an engine that is paid by
+    the hour and has room, as much elsewhere. None if a price that matters is unknown."""
+    nanos = expected_nanos(candidate, request.prompt_tokens, expected_output_tokens(request))
+    load = request.loads.get(candidate.backend)
+    return nanos if nanos is None or load is None else round(nanos * marginal_share(load))

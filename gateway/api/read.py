@@ -93,7 +93,7 @@ def read_call(
         model=model,
         stream=stream,
         wants_usage=options.get("include_usage") is True,
-        tags=_tags(client.header(b"x-weir-tags")),
+        tags=_tags(client.header(b"x-weir-tags"), client.header(b"x-weir-task")),
         cache_control=parse_cache_control(client.header(b"cache-control")),
         explain=client.header(b"x-weir-route") == b"explain",
         received_s=now_s,
@@ -127,10 +127,27 @@ def required(fields: Mapping[str, Any], name: str, kinds: tuple[type, ...]) -> A
     return value
 
 
-def _tags(header: bytes | None) -> tuple[tuple[str, str], ...]:
-    """`k=v,k2=v2`, sorted. Labels only: identity and money come from the key."""
+def _tags(header: bytes | None, task: bytes | None) -> tuple[tuple[str, str], ...]:
+    """`k=v,k2=v2`, sorted; a task of its own header is the tag `task`, unless the tags have one. Labels only:
+    identity and money come from the key."""
+    if task is not None:
+        return _tags_and_task(header, task.decode("utf-8", "replace").strip())
     if header is None:
         return ()
+    return tuple(sorted(_tags_of(header).items()))
+
+
+def _tags_and_task(header: bytes | None, task: str) -> tuple[tuple[str, str], ...]:
+    if not task or len(task) > MAX_TAG_LENGTH:
+        raise BadRequest(
+            f"The header x-weir-task must name a task, in at most {MAX_TAG_LENGTH} characters.",
+            param="x-weir-task",
+        )
+    tags = {} if header is None else _tags_of(header)
+    return tuple(sorted(({"task": task} | tags).items()))
+
+
+def _tags_of(header: bytes) -> dict[str, str]:
     tags: dict[str, str] = {}
     for part in header.decode("utf-8", "replace").split(","):
         name, equals, value = part.partition("=")
@@ -144,7 +161,7 @@ def _tags(header: bytes | None) -> tuple[tuple[str, str], ...]:
         tags[name] = value
     if len(tags) > MAX_TAGS:
         raise BadRequest(f"The header x-weir-tags names more than {MAX_TAGS} tags.", param="x-weir-tags")
-    return tuple(sorted(tags.items()))
+    return tags
 
 
 def _deeper_than(value: object, limit: int) -> bool:

@@ -90,6 +90,11 @@ class Fleet:
             return target if target.healthy and not target.starting and target.breaker.allows() else None
         return _least_busy(pool, exclude)
 
+    def in_flight(self, backend: str) -> int:
+        """Attempts of this gateway under way there."""
+        pool = self._pools.get(backend)
+        return 0 if pool is None else sum([target.in_flight for target in pool.targets])
+
     def targets(self) -> Sequence[Target]:
         return [target for pool in self._pools.values() for target in pool.targets]
 

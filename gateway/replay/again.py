@@ -9,6 +9,7 @@ import orjson
 
 from gateway.replay.gains import NotRecorded, RecordedGain
 from gateway.snapshot import Snapshot
+from metering.budgets import BudgetUse
 from metering.event import Event, Routing
 from router.decision import Candidate, NoCandidate, Route, Router, RouteRequest
 
@@ -43,15 +44,18 @@ class Decider:
         self.snapshot = snapshot
         self._routes = routes
 
-    def decide(self, event: Event, tags: Tags, *, economy: bool = False) -> Again:
+    def decide(
+        self, event: Event, tags: Tags, *, economy: bool = False, budgets: tuple[BudgetUse, ...] = ()
+    ) -> Again:
         routing = event.routing
         why_not = self._cannot(event, routing)
         if routing is None or why_not:
             return Again(None, why_not)
         replayed = self._routes[event.route]
         replayed.gains.now = routing
+        asked = asked_again(event, routing, tags)._replace(economy=economy, budgets=budgets)
         try:
-            decision = replayed.router.decide(asked_again(event, routing, tags, economy), replayed.route)
+            decision = replayed.router.decide(asked, replayed.route)
         except NotRecorded as missing:
             return Again(None, str(missing))
         except NoCandidate:
@@ -81,8 +85,8 @@ class Decider:
         return "" if routing is not None else "an older release recorded nothing of its routing"
 
 
-def asked_again(event: Event, routing: Routing, tags: Tags, economy: bool) -> RouteRequest:
-    """The request as the router saw it, but for its text, which nobody keeps."""
+def asked_again(event: Event, routing: Routing, tags: Tags) -> RouteRequest:
+    """The request as the router saw it, but for its text, which nobody keeps, and what budgets said."""
     needs = frozenset(routing.needs.split(",")) if routing.needs else frozenset()
     return RouteRequest(
         api=event.api,
@@ -93,8 +97,8 @@ def asked_again(event: Event, routing: Routing, tags: Tags, economy: bool) -> Ro
         project=event.project,
         tags=dict(tags),
         explain=False,
-        economy=economy,
         expected_output_tokens=None if event.usage is None else event.usage.output,
+        at_us=event.started_us,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.budget_settings import is_limit
-from metering.budgets import Action, Budget, Subject
+from metering.budgets import Action, Budget, BudgetUse, Calendar, Subject
 from metering.budgets.model import ACTIONS
 
 
@@ -67,6 +67,20 @@ class BudgetReplay:
             if found and (strongest is None or ACTIONS.index(found) > ACTIONS.index(strongest)):
                 strongest = found
         return strongest
+
+    def uses(self, subject: Subject, at_us: int) -> tuple[BudgetUse, ...]:
+        """As decisions are told: how far each budget over the subject is spent, and its period has run."""
+        found = []
+        for number, budget in enumerate(self._budgets):
+            if budget.selector.covers(subject):
+                counter = self._counters.get((number, budget.selector.part(subject)))
+                spent = 0 if counter is None else _in_window(counter, budget, at_us)
+                elapsed = None
+                if isinstance(budget.period, Calendar):
+                    start_us, end_us = budget.bucket(at_us)
+                    elapsed = (at_us - start_us) / (end_us - start_us)
+                found.append(BudgetUse(spent / budget.limit if budget.limit else 1.0, elapsed))
+        return tuple(found)
 
     def charge(self, subject: Subject, at_us: int, charge: Charge) -> None:
         for number, budget in enumerate(self._budgets):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.replay.again import Decider, Tags, tags_of
 from gateway.replay.budgets import BudgetReplay, Charge
 from gateway.replay.gains import MICRO
 from gateway.replay.pricing import GpuRates, Priced, priced_on
 from gateway.replay.tally import Sums, Tally
-from metering.budgets import Subject
+from metering.budgets import BudgetUse, Subject
 from metering.event import Event
 from metering.replay_read import Recorded
 from router.decision import Candidate
@@ -26,12 +26,19 @@ class Replay:
     present: Decider
     new: Decider
     gpu_rates: GpuRates
-    tally: Tally
-    before: BudgetReplay
-    after: BudgetReplay
+    tally: Tally = field(default_factory=Tally)
+    charged: BudgetReplay = field(init=False)
+    """The present file's budgets, charged what was charged."""
+    before: BudgetReplay = field(init=False)
+    after: BudgetReplay = field(init=False)
     """Both with the budgets of the new file: charged what was charged, and what would have been."""
     first_us: int | None = None
     last_us: int | None = None
+
+    def __post_init__(self) -> None:
+        self.charged = BudgetReplay(self.present.snapshot.budgets)
+        self.before = BudgetReplay(self.new.snapshot.budgets)
+        self.after = BudgetReplay(self.new.snapshot.budgets)
 
     def take(self, rows: Iterable[Recorded]) -> None:
         """Rows must come in the order of their start."""
@@ -43,15 +50,21 @@ class Replay:
         subject = Subject(event.tenant, event.project, event.key, tags)
         self.first_us = event.started_us if self.first_us is None else self.first_us
         self.last_us = event.started_us
-        again = self.new.decide(event, tags, economy=self._wants_economy(subject, event))
+        again = self.new.decide(
+            event,
+            tags,
+            economy=self._wants_economy(subject, event),
+            budgets=_uses(self.new, self.after, subject, event),
+        )
         cost = Priced(row.cost_nanos, False)
         if again.candidate is None:
             self.tally.kept[again.why_not] = self.tally.kept.get(again.why_not, 0) + 1
         else:
-            cost = self._decided(row, tags, again.candidate)
+            cost = self._decided(row, tags, subject, again.candidate)
         self._count(row, cost)
         if event.kind != "hit":
             tokens = 0 if event.usage is None else event.usage.total
+            self.charged.charge(subject, event.started_us, Charge(row.cost_nanos, tokens))
             self.before.charge(subject, event.started_us, Charge(row.cost_nanos, tokens))
             self.after.charge(subject, event.started_us, Charge(cost.nanos, tokens))
 
@@ -61,14 +74,14 @@ class Replay:
             return False
         return self.after.action(subject, event.started_us) in ("economy", "refuse")
 
-    def _decided(self, row: Recorded, tags: Tags, candidate: Candidate) -> Priced:
+    def _decided(self, row: Recorded, tags: Tags, subject: Subject, candidate: Candidate) -> Priced:
         event = row.event
         sums = self.tally.of(event.tenant, event.route)
         sums.decided += 1
         moved = candidate.model != event.served_model
         sums.moved += moved
         self._place(event, candidate, sums)
-        self._compare_present(event, tags)
+        self._compare_present(event, tags, subject)
         if not moved or event.usage is None:
             return Priced(row.cost_nanos, False)
         return priced_on(event, candidate, self.new.snapshot, self.gpu_rates)
@@ -84,9 +97,10 @@ class Replay:
         if routing is not None and routing.gain is not None:
             self.tally.quality.add(routing.gain / MICRO, routing.known != 0, before, after)
 
-    def _compare_present(self, event: Event, tags: Tags) -> None:
+    def _compare_present(self, event: Event, tags: Tags, subject: Subject) -> None:
         """How far replaying can be believed: does the present file, asked again, say what it said?"""
-        again = self.present.decide(event, tags, economy=event.reason == ECONOMY)
+        budgets = _uses(self.present, self.charged, subject, event)
+        again = self.present.decide(event, tags, economy=event.reason == ECONOMY, budgets=budgets)
         if again.candidate is not None:
             self.tally.comparable += 1
             self.tally.repeated += again.candidate.model == event.served_model
@@ -99,3 +113,8 @@ class Replay:
         sums.after_nanos += cost.nanos or 0
         sums.unknown_before += row.cost_nanos is None
         sums.unknown_after += cost.nanos is None
+
+
+def _uses(decider: Decider, budgets: BudgetReplay, subject: Subject, event: Event) -> tuple[BudgetUse, ...]:
+    """Only where a decision of that file looks at them."""
+    return budgets.uses(subject, event.started_us) if decider.snapshot.spending else ()

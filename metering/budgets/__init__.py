@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metering.budgets.desk import BudgetDesk, Hold, Permit
-from metering.budgets.model import Action, Bound, Budget, Left, Selector, Standing, Subject, Unit
+from metering.budgets.model import Action, Bound, Budget, BudgetUse, Left, Selector, Standing, Subject, Unit
 from metering.budgets.periods import Calendar, Rolling
 from metering.budgets.refusal import Refused
 
@@ -12,6 +12,7 @@ __all__ = [
     "Bound",
     "Budget",
     "BudgetDesk",
+    "BudgetUse",
     "Calendar",
     "Hold",
     "Left",

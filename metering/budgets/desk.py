@@ -12,7 +12,7 @@ from typing import Protocol
 from metering.budgets.account import Account
 from metering.budgets.holds import Hold, Permit, hold_all, hold_parts, limits_left, permit_parts, permitted
 from metering.budgets.link import Link
-from metering.budgets.model import ACTIONS, Action, Bound, Budget, Left, Standing, Subject
+from metering.budgets.model import ACTIONS, Action, Bound, Budget, BudgetUse, Left, Standing, Subject
 from metering.budgets.periods import US_PER_S
 from metering.budgets.reserving import Reserver
 from metering.budgets.roster import Plan, Roster
@@ -130,6 +130,18 @@ class BudgetDesk:
         return strongest
 
     # --- what is known ---
+
+    def uses(self, subject: Subject, now_us: int) -> tuple[BudgetUse, ...]:
+        """How far each budget of money or tokens over the subject is spent, what is under way aside, and how
+        far its calendar period has run. Asks nobody."""
+        found = []
+        for account, period in self._roster.plan(subject, now_us).spending:
+            limit = account.budget.limit
+            elapsed = None
+            if period is not None:
+                elapsed = (now_us - period.start_us) / (period.end_us - period.start_us)
+            found.append(BudgetUse(account.spent / limit if limit else 1.0, elapsed))
+        return tuple(found)
 
     def limits(self, subject: Subject, now_us: int) -> list[Left]:
         """What the subject's rolling limits on requests and tokens leave, the tightest of each unit."""

@@ -189,6 +189,15 @@ class Standing(NamedTuple):
         return self.part[0] if selector.each and self.part else selector.tenant
 
 
+class BudgetUse(NamedTuple):
+    """How far one budget over a request is spent, and how far its period has run. Both are shares: 0 to 1,
+    `spent` beyond that where a budget is overdrawn."""
+
+    spent: float
+    elapsed: float | None
+    """None for a rolling window: it has no calendar to run ahead of."""
+
+
 class Left(NamedTuple):
     """Of a limit, for `x-ratelimit-*`."""
 

@@ -73,6 +73,7 @@ class Plan:
         "limited",
         "permit",
         "requests",
+        "spending",
         "tokens",
         "until_us",
         "usd",
@@ -88,6 +89,8 @@ class Plan:
         self.requests = _of("requests", accounts)
         self.concurrency = _of("concurrency", accounts)
         self.permit = self.requests + self.concurrency
+        self.spending = tuple(_spending(accounts))
+        """Budgets of money and tokens, limits on haste aside: account, its period if the calendar ends it."""
 
 
 class Roster:
@@ -216,6 +219,17 @@ def _limited(accounts: Iterable[Account]) -> Iterator[tuple[Unit, tuple[tuple[Ac
             found.setdefault(budget.unit, []).append((account, limit, period.resets_us(account.bucket)))
     for unit, limits in found.items():
         yield unit, tuple(limits)
+
+
+def _spending(accounts: Iterable[Account]) -> Iterator[tuple[Account, Span | None]]:
+    for account in accounts:
+        period = account.budget.period
+        if account.budget.unit not in ("usd", "tokens") or period is None:
+            continue
+        if not isinstance(period, Rolling):
+            yield account, account.bucket
+        elif period.seconds > LIMIT_S:
+            yield account, None
 
 
 def _of(unit: str, accounts: Iterable[Account]) -> tuple[Account, ...]:

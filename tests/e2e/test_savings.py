@@ -1,5 +1,5 @@
-"""What the report says routing saved is what it saved: the same mixed trace, routed and all on the large tier,
-on real engines, into two ledgers whose difference is the saving to the nano-dollar.
+"""What the report says routing saved is what it saved: one mixed trace, routed and all on the large tier, on
+real engines, into two ledgers whose difference is the saving to the nano-dollar.
 
 The tokens must be the same in both runs, or the difference would be of answers and not of prices. So both
 engines have the same weights and differ in name and price; answers have no randomness (temperature 0) and end
@@ -10,8 +10,6 @@ at `max_tokens`, whatever the model would say next (`ignore_eos`); and engines f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +18,7 @@ import pytest
 from gateway.cli import main
 from gateway.tenants import make_key
 from metering.ledger import LedgerReader
-from metering.ledger_url import open_ledger, open_reader
+from metering.ledger_url import open_reader
 from metering.reports import ReportQuery, UsageSums, usage_report
 from tests.e2e.road import WEIGHTS
 from tests.fakes.client import post
@@ -72,10 +70,10 @@ class Run(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, Run]]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
     """(routed, all large), one after the other: two engines of one machine are enough."""
     routed, large = tmp_path_factory.mktemp("routed"), tmp_path_factory.mktemp("large")
-    yield (
+    return (
         _run(routed, tiers=["small", "large"], rules=RULES),
         _run(large, tiers=["large"], cache={"exact": False}),
     )

@@ -1,25 +1,20 @@
-"""Two configurations, a router that goes by the gain alone, and rows to replay."""
+"""Two configurations with a gain model that may not be asked, and rows to replay."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from gateway.config import GatewaySettings
-from gateway.replay.again import Decider, Replayed
-from gateway.replay.budgets import BudgetReplay
-from gateway.replay.gains import RecordedGain
+from gateway.replay.again import Decider
 from gateway.replay.replay import Replay
-from gateway.replay.tally import Tally
-from gateway.snapshot import Snapshot, compile_snapshot
+from gateway.replay.routes import replayed_routes
+from gateway.snapshot import compile_snapshot
 from metering.catalogue import EmptyCatalogue
 from metering.event import Event, Routing
 from metering.replay_read import Recorded
-from router.cost import with_costs
-from router.decision import Decision, Route, RouteRequest
+from router.decision import RouteRequest
 from router.gain import Gain
-from router.rules import first_match
 from tests.fakes.events import make_event
 
 VERSION = "fake-1"
@@ -40,26 +35,6 @@ class FakeArtefact:
         return 1.0 - large_share
 
 
-class GainRouter:
-    """Rules, economy, then one bound."""
-
-    def __init__(self, gains: RecordedGain, large_share: float) -> None:
-        self._gains = gains
-        self._share = large_share
-
-    def decide(self, request: RouteRequest, route: Route, *_: Any) -> Decision:
-        rule = first_match(route.rules, request, route.name)
-        if rule is not None:
-            choices = with_costs(route.rule_targets[rule.use], request)
-            return Decision(route.name, choices, f"rule:{rule.position}", {})
-        if request.economy:
-            return Decision(route.name, with_costs(route.orders[0], request), "budget:economy", {})
-        found, bound = self._gains.gain(request), self._gains.threshold(self._share)
-        tier = len(route.tiers) - 1 if found.gain >= bound else 0
-        choices = with_costs(route.orders[tier], request)
-        return Decision(route.name, choices, "gain", {}, 0, found.gain, bound, found.known, VERSION)
-
-
 def settings(**changes: Any) -> GatewaySettings:
     backend = {
         "kind": "openai",
@@ -77,21 +52,15 @@ def settings(**changes: Any) -> GatewaySettings:
 
 
 def decider(large_share: float, **changes: Any) -> Decider:
-    snapshot = compile_snapshot(settings(**changes), 1, EmptyCatalogue(), TODAY)
-    return Decider(snapshot, _routes(snapshot, large_share))
-
-
-def _routes(snapshot: Snapshot, large_share: float) -> Mapping[str, Replayed]:
-    ready = {}
-    for name, route in snapshot.routes.items():
-        gains = RecordedGain(FakeArtefact())
-        ready[name] = Replayed(GainRouter(gains, large_share), route, gains)
-    return ready
+    models = {"auto": {"tiers": ["small", "large"], "policy": {"large_share": large_share}}}
+    snapshot = compile_snapshot(
+        settings(**{"models": models, **changes}), 1, EmptyCatalogue(), TODAY, lambda _: FakeArtefact()
+    )
+    return Decider(snapshot, replayed_routes(snapshot))
 
 
 def replay(present: Decider, new: Decider) -> Replay:
-    budgets = new.snapshot.budgets
-    return Replay(present, new, {}, Tally(), BudgetReplay(budgets), BudgetReplay(budgets))
+    return Replay(present, new, {})
 
 
 def routed(number: int, gain: float | None, model: str, **changes: Any) -> Recorded:

@@ -19,7 +19,7 @@ def rows(draw: st.DrawFn, share: float | None = None) -> list[Recorded]:
     """As a policy of that share routed them; None: as anything did, with unknown costs and unrouted rows."""
     found = []
     for number in range(draw(st.integers(0, 25))):
-        gain = draw(st.floats(0, 1))
+        gain = draw(st.integers(0, 999_999)) / 1e6
         large = gain >= 1 - share if share is not None else draw(st.booleans())
         changes = {
             "usage": TokenUsage(draw(tokens), draw(tokens), 0, draw(tokens)),

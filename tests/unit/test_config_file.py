@@ -188,7 +188,6 @@ def test_a_limit_that_refuses_ordinary_requests_is_questioned() -> None:
         "alerts: []\n",
         "cache: {semantic: {wrong_hits_at_most: 0.01}}\n",
         "cache: {canonical: true}\n",
-        "models: {auto: {tiers: [m], policy: {large_share: 0.3}}}\n",
         "server: {workers: 4}\n",
     ],
 )

@@ -1,19 +1,19 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from routing import EVERYTHING, candidate, request, route, rule
+from routing import EVERYTHING, FixedGain, candidate, load, previous, request, route, rule
 
-from router import complexity
+from metering.budgets.model import BudgetUse
 from router.cost import DEFAULT_OUTPUT_TOKENS
+from router.deciding import GainRouter, direct
 from router.decision import Candidate, Decision, NoCandidate, Route, RouteRequest
-from router.plain import THRESHOLDS, TOP_SCORE, PlainRouter, band, direct
+from router.policy import SHARES, large_share, named, usd_per_gain
 
 SMALL, LARGE = candidate("small"), candidate("large", "openai", prices=(2_500.0, 10_000.0))
 SPARE = candidate("spare", "other", tier="fallback")
@@ -23,7 +23,7 @@ HARD = "Prove that this must hold for every input, without exception, and compar
 
 
 def decide(asked: RouteRequest, among: Route) -> Decision:
-    return PlainRouter().decide(asked, among)
+    return GainRouter().decide(asked, among)
 
 
 def models(decision: Decision) -> list[str]:
@@ -34,34 +34,199 @@ def test_an_easy_prompt_goes_to_the_first_tier_and_the_rest_stands_behind() -> N
     decision = decide(request("Hi"), route(SMALL, LARGE, fallback=(SPARE,)))
     assert models(decision) == ["small", "large", "spare"]
     assert decision.route == "auto"
-    assert re.fullmatch(r"score:0\.\d\d<0\.40", decision.reason)
+    assert re.fullmatch(r"prior:0\.\d{3}<0\.208", decision.reason)
 
 
 def test_a_hard_prompt_goes_to_the_last() -> None:
     decision = decide(request(HARD), route(SMALL, LARGE))
     assert models(decision) == ["large", "small"]
-    assert re.fullmatch(r"score:0\.\d\d>=0\.40", decision.reason)
+    assert re.fullmatch(r"prior:0\.\d{3}>=0\.208", decision.reason)
 
 
-def test_policies_differ() -> None:
-    middling = request(
-        "Explain how our pump works, step by step, and then plan a strategy to keep it running all year, "
-        "and that without stops and only with our own people and tools."
+@pytest.mark.parametrize(
+    ("policy", "shares"),
+    [
+        (named("economy"), 0.1),
+        (named("balanced"), 0.3),
+        (named("quality"), 0.6),
+        (large_share(0.25), 0.25),
+        (large_share(0.0), 0.0),
+        (large_share(1.0), 1.0),
+    ],
+)
+def test_a_share_of_conversations_leaves_the_first_tier(policy: Any, shares: float) -> None:
+    gains = [place / 100 + 0.005 for place in range(100)]
+    firsts = [
+        models(decide(request(), route(SMALL, LARGE, policy=policy, model=FixedGain(gain))))[0]
+        for gain in gains
+    ]
+    assert firsts.count("large") == round(shares * 100)
+    assert firsts == sorted(firsts, reverse=True)
+
+
+def test_of_more_tiers_each_dearer_one_has_an_equal_part() -> None:
+    tiers = [candidate(f"t{n}") for n in range(4)]
+    firsts = [
+        models(
+            decide(request(), route(*tiers, policy=large_share(0.3), model=FixedGain(place / 100 + 0.005)))
+        )[0]
+        for place in range(100)
+    ]
+    assert [firsts.count(f"t{n}") for n in range(4)] == [70, 10, 10, 10]
+    assert firsts == sorted(firsts)
+
+
+def test_the_reason_says_whether_the_model_knew_its_way() -> None:
+    sure = decide(request(), route(SMALL, LARGE, model=FixedGain(0.25)))
+    assert (sure.reason, sure.gain, sure.threshold, sure.known) == ("gain:0.250<0.700", 0.25, 0.7, True)
+    assert (sure.model_version, sure.tier) == ("fixed", 0)
+    unsure = decide(request(), route(SMALL, LARGE, model=FixedGain(0.9, known=False)))
+    assert (unsure.reason, unsure.known, unsure.tier) == ("prior:0.900>=0.700", False, 1)
+
+
+def test_one_tier_needs_no_model() -> None:
+    decision = decide(request(), route(SMALL, fallback=(SPARE,)))
+    assert (decision.reason, decision.gain, models(decision)) == ("single", None, ["small", "spare"])
+
+
+# ---------------------------------------------------------------------- dollars
+
+TOKENS = {"messages": [{"role": "user", "content": "x" * 3972}], "max_tokens": 1000}
+"""1,000 prompt tokens and 1,000 of output: at these prices 2,250,000 nano-dollars small, 12,500,000 large."""
+
+
+@pytest.mark.parametrize(
+    ("gain", "usd", "first"),
+    [(0.5, 0.0205, "large"), (0.5, 0.0204, "small"), (0.1, 0.1026, "large"), (0.1, 0.1024, "small")],
+)
+def test_up_while_the_extra_dollars_are_at_most_the_gain_times_the_rate(
+    gain: float, usd: float, first: str
+) -> None:
+    decision = decide(request(TOKENS), route(SMALL, LARGE, policy=usd_per_gain(usd), model=FixedGain(gain)))
+    assert models(decision)[0] == first
+    assert decision.threshold == pytest.approx(0.01025 / usd)
+
+
+def test_what_is_expected_of_the_answer_counts() -> None:
+    among = route(SMALL, LARGE, policy=usd_per_gain(0.0205), model=FixedGain(0.5))
+    assert models(decide(request(TOKENS, expected_output_tokens=10), among))[0] == "large"
+    short = usd_per_gain(0.006)
+    assert (
+        models(decide(request(TOKENS), route(SMALL, LARGE, policy=short, model=FixedGain(0.5))))[0] == "small"
     )
-    score = complexity.complexity(middling).score
-    assert THRESHOLDS["quality"] <= score < THRESHOLDS["balanced"]
-    firsts = {name: models(decide(middling, route(SMALL, LARGE, policy=name)))[0] for name in THRESHOLDS}
-    assert firsts == {"economy": "small", "balanced": "small", "quality": "large"}
+    told = request(TOKENS, expected_output_tokens=10)
+    assert models(decide(told, route(SMALL, LARGE, policy=short, model=FixedGain(0.5))))[0] == "large"
 
 
-@pytest.mark.parametrize("policy", THRESHOLDS)
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_every_tier_is_reached_by_scores_that_occur(policy: str, count: int) -> None:
-    threshold = THRESHOLDS[policy]
-    reached = [band(score / 100, threshold, count) for score in range(101)]
-    assert sorted(set(reached)) == list(range(count))
-    assert reached == sorted(reached)
-    assert reached[int(TOP_SCORE * 100)] == count - 1
+def test_where_a_price_is_unknown_the_balanced_share_stands_in() -> None:
+    blind = candidate("large", "openai", prices=None)
+    decision = decide(request(), route(SMALL, blind, policy=usd_per_gain(5.0), model=FixedGain(0.69)))
+    assert decision.reason == "gain:0.690<0.700"
+
+
+# ---------------------------------------------------------------------- pacing
+
+
+def test_a_budget_ahead_of_the_calendar_raises_the_bound() -> None:
+    among = route(SMALL, LARGE, model=FixedGain(0.75), pacing=1.0)
+    assert decide(request(budgets=(BudgetUse(0.5, 0.5),)), among).reason == "gain:0.750>=0.700"
+    ahead = decide(request(budgets=(BudgetUse(0.2, 0.5), BudgetUse(0.75, 0.5))), among)
+    assert (ahead.reason, ahead.tier) == ("gain:0.750<0.850,paced", 0)
+    assert ahead.details["pacing"] == 0.5
+
+
+def test_pacing_takes_away_no_more_than_it_may() -> None:
+    among = route(SMALL, LARGE, model=FixedGain(0.75), pacing=0.5)
+    assert decide(request(budgets=(BudgetUse(1.5, 0.1),)), among).threshold == pytest.approx(0.85)
+
+
+def test_unpaced_routes_and_rolling_windows_are_left_alone() -> None:
+    spent = (BudgetUse(0.9, 0.1),)
+    assert decide(request(budgets=spent), route(SMALL, LARGE, model=FixedGain(0.75))).tier == 1
+    rolling = (BudgetUse(0.9, None),)
+    assert decide(request(budgets=rolling), route(SMALL, LARGE, model=FixedGain(0.75), pacing=1.0)).tier == 1
+
+
+def test_dollars_per_gain_are_paced_too() -> None:
+    among = route(SMALL, LARGE, policy=usd_per_gain(0.03), model=FixedGain(0.5), pacing=1.0)
+    assert decide(request(TOKENS), among).tier == 1
+    assert decide(request(TOKENS, budgets=(BudgetUse(0.75, 0.5),)), among).tier == 0
+    assert decide(request(TOKENS, budgets=(BudgetUse(1.0, 0.5),)), among).tier == 0
+
+
+def test_a_budgets_economy_comes_before_every_policy() -> None:
+    among = route(SMALL, LARGE, policy=large_share(1.0), model=FixedGain(1.0))
+    decision = decide(request(economy=True, previous=previous("large")), among)
+    assert (decision.reason, decision.tier, decision.gain) == ("budget:economy", 0, None)
+
+
+# ---------------------------------------------------------------------- conversations
+
+
+@pytest.mark.parametrize(
+    ("before", "gain", "reason"),
+    [
+        ("large", 0.69, "sticky:large"),
+        ("large", 0.63, "sticky:large"),
+        ("large", 0.61, "gain:0.610<0.700"),
+        ("small", 0.71, "sticky:small"),
+        ("small", 0.79, "gain:0.790>=0.700"),
+        ("small", 0.2, "gain:0.200<0.700"),
+        ("gone", 0.71, "gain:0.710>=0.700"),
+    ],
+)
+def test_a_conversation_stays_where_it_was_unless_the_gain_is_clear(
+    before: str, gain: float, reason: str
+) -> None:
+    asked = request(previous=previous(before))
+    assert decide(asked, route(SMALL, LARGE, model=FixedGain(gain))).reason == reason
+
+
+def test_the_prefix_cache_that_a_change_throws_away_is_priced_in() -> None:
+    dear = candidate("large", "openai", prices=(2_500.0, 10_000.0), cached=250.0)
+    among = route(SMALL, dear, model=FixedGain(0.3))
+    long = request("x" * 80_000, previous=previous("large", prompt_tokens=18_000))
+    assert decide(long, among).reason == "sticky:large"
+    assert decide(long._replace(previous=previous("large", prompt_tokens=900)), among).tier == 0
+    forgotten = previous("large", prompt_tokens=18_000, age_s=301)
+    assert decide(long._replace(previous=forgotten), among).tier == 0
+
+
+# ---------------------------------------------------------------------- load
+
+
+def test_an_engine_without_room_is_passed_over_for_the_next_candidate() -> None:
+    among = route(SMALL, LARGE, model=FixedGain(0.1), fallback=(SPARE,))
+    assert decide(request(loads={"gpu1": load(3)}), among).reason == "gain:0.100<0.700"
+    full = decide(request(loads={"gpu1": load(4)}), among)
+    assert (full.reason, models(full), full.tier) == ("load:small>large", ["large", "spare", "small"], 0)
+    everybody = {"gpu1": load(4), "openai": load(9, hourly=False), "other": load(4)}
+    nowhere = decide(request(loads=everybody), among)
+    assert (nowhere.reason, models(nowhere)[0]) == ("gain:0.100<0.700", "small")
+
+
+def test_a_second_engine_of_the_tier_comes_before_another_model() -> None:
+    tier = (SMALL, candidate("small", "gpu2"))
+    decision = decide(
+        request(loads={"gpu1": load(4), "gpu2": load(1)}), route(tier, LARGE, model=FixedGain(0.1))
+    )
+    assert decision.reason == "gain:0.100<0.700"
+    assert [choice.candidate.backend for choice in decision.choices] == ["gpu2", "openai", "gpu1"]
+
+
+def test_a_rules_model_bursts_to_no_other_model() -> None:
+    among = route(
+        SMALL, LARGE, rules=(rule(use="small"),), targets={"small": (SMALL, candidate("small", "gpu2"))}
+    )
+    decision = decide(request(loads={"gpu1": load(4), "gpu2": load(4), "openai": load(0)}), among)
+    assert (decision.reason, models(decision)) == ("rule:1", ["small", "small", "large"])
+
+
+def test_idle_capacity_that_is_paid_for_is_cheap() -> None:
+    among = route(SMALL, LARGE, policy=usd_per_gain(0.024), model=FixedGain(0.5))
+    assert decide(request(TOKENS), among).tier == 1
+    assert decide(request(TOKENS, loads={"gpu1": load(0)}), among).tier == 0
+    assert decide(request(TOKENS, loads={"gpu1": load(0, hourly=False)}), among).tier == 1
 
 
 def test_after_the_chosen_tier_dearer_ones_upwards_then_cheaper_ones_downwards() -> None:
@@ -83,12 +248,15 @@ def test_all_backends_of_a_tier_come_in_the_files_order_and_none_twice() -> None
 
 def test_a_rule_comes_before_the_score() -> None:
     among = route(
-        SMALL, LARGE, rules=(rule(4, tenant="acme"),), targets={"large": (candidate("large", tier="rule"),)}
+        SMALL,
+        LARGE,
+        rules=(rule(4, tenants=frozenset({"acme"})),),
+        targets={"large": (candidate("large", tier="rule"),)},
     )
     decision = decide(request("Hi"), among)
     assert (decision.reason, decision.choices[0].candidate.tier) == ("rule:4", "rule")
     assert decision.details["use"] == "large"
-    assert decide(request("Hi", tenant="beta"), among).reason.startswith("score:")
+    assert decide(request("Hi", tenant="beta"), among).reason.startswith("prior:")
 
 
 def test_behind_a_rules_model_from_elsewhere_the_dearest_tier_follows() -> None:
@@ -103,6 +271,19 @@ def test_a_rules_model_that_does_not_fit_is_passed_over_and_the_reason_says_so()
     assert decision.reason == "fit:rule:2>small"
     assert models(decision) == ["small"]
     assert decision.details["dropped"] == ["large on gpu1 does not support tools"]
+
+
+def test_a_rule_may_name_the_policy_instead_of_a_model() -> None:
+    among = route(SMALL, LARGE, rules=(rule(3, policy=named("economy")),), model=FixedGain(0.75))
+    decision = decide(request(), among)
+    assert (decision.reason, decision.tier) == ("gain:0.750<0.900,rule:3", 0)
+    assert (decision.details["rule"], decision.details["policy"]) == (3, "economy")
+
+
+def test_a_rule_that_was_found_already_is_not_looked_for() -> None:
+    among = route(SMALL, LARGE, rules=(rule(),), targets={"large": (LARGE,)}, model=FixedGain(0.1))
+    assert GainRouter().decide(request(), among, None).reason == "gain:0.100<0.700"
+    assert GainRouter().decide(request(), among, among.rules[0]).reason == "rule:1"
 
 
 # ---------------------------------------------------------------------- fit
@@ -124,7 +305,7 @@ def test_then_downwards_then_to_the_fallback() -> None:
 def test_one_backend_of_the_tier_is_enough_for_the_score_to_stand() -> None:
     tier = (candidate("small", "gpu1", features=TEXT_ONLY), candidate("small", "gpu2"))
     decision = decide(request(WITH_TOOLS), route(tier, LARGE))
-    assert decision.reason.startswith("score:")
+    assert decision.reason.startswith("prior:")
     assert [choice.candidate.backend for choice in decision.choices] == ["gpu2", "openai"]
 
 
@@ -219,7 +400,7 @@ pairs = st.sampled_from(PAIRS)
     catalogues,
     st.lists(st.lists(pairs, min_size=1, max_size=2), min_size=1, max_size=4),
     st.lists(pairs, max_size=2),
-    st.sampled_from(sorted(THRESHOLDS)),
+    st.sampled_from(sorted(SHARES)),
     st.sampled_from(["Hi", HARD, "x" * 600]),
     st.booleans(),
 )
@@ -253,46 +434,6 @@ def test_only_what_could_serve_is_chosen_each_once_with_a_reason_for_a_header(
     assert len(set(chosen)) == len(chosen)
     assert set(chosen) <= everybody
     assert all(asked.needs <= choice.candidate.features for choice in decision.choices)
-    assert re.fullmatch(r"[a-z]+:[!-~]+", decision.reason)
+    assert re.fullmatch(r"single|[a-z]+:[!-~]+", decision.reason)
     assert orjson.loads(orjson.dumps(dict(decision.details)))["prompt_tokens"] == asked.prompt_tokens
     assert decide(asked, among) == decision
-
-
-# ---------------------------------------------------------------------- the documentation
-
-
-DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "routing.md").read_text()
-
-
-@pytest.mark.parametrize(
-    "shown",
-    [
-        *(f"| `{policy}` | {threshold:.2f} |" for policy, threshold in THRESHOLDS.items()),
-        f"up to {TOP_SCORE:.2f}",
-        *(
-            f"| {name} | {weight:+.2f} |"
-            for name, weight in (
-                ("length", complexity.LENGTH),
-                ("code", complexity.CODE),
-                ("constraints", complexity.CONSTRAINTS),
-                ("hard words", complexity.HARD),
-                ("maths", complexity.MATHS),
-                ("easy words", complexity.EASY),
-                ("tools", complexity.TOOLS),
-                ("format", complexity.FORMAT),
-                ("context", complexity.LONG_CONTEXT),
-            )
-        ),
-        f"{complexity.SHORT_REPLY_BYTES} bytes",
-        f"{DEFAULT_OUTPUT_TOKENS} tokens of output",
-    ],
-)
-def test_the_document_has_the_numbers_of_the_code(shown: str) -> None:
-    assert shown in DOCUMENT
-
-
-@pytest.mark.parametrize(
-    "words", [complexity.HARD_WORDS, complexity.EASY_WORDS, complexity.CONSTRAINT_WORDS], ids=len
-)
-def test_the_document_names_every_word(words: frozenset[bytes]) -> None:
-    assert words <= set(DOCUMENT.encode().split())
