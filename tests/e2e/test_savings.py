@@ -10,6 +10,7 @@ at `max_tokens`, whatever the model would say next (`ignore_eos`); and engines f
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -165,3 +166,20 @@ def test_the_command_prints_it(runs: tuple[Run, Run], capsys: pytest.CaptureFixt
     saved = runs[0].sums(tenant="shop").saved_by_route_nanos
     assert saved is not None
     assert f",{saved / 1e9:.9f}".rstrip("0") in told
+
+
+def test_the_replay_of_the_routed_ledger_costs_what_the_other_run_did(
+    runs: tuple[Run, Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`weir simulate` with the file of the run that was all large, to the nano-dollar. A hit stays one."""
+    routed, large = runs
+    files = ["--config", str(routed.config), "--policy", str(large.config)]
+    assert main(["simulate", *files, "--from-ledger", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["totals"]["before_nanos"] == routed.sums().cost_nanos
+    assert found["totals"]["after_nanos"] == large.sums(tag_turn="first").cost_nanos
+    assert found["not_replayed"] == {"the cache answered, before any routing": 1}
+    assert main(["simulate", "--config", files[1], "--policy", files[1], "--from-ledger", "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["totals"]["change_nanos"] == 0
+    assert again["repeated"] == again["comparable"] == len(trace()) - 1
