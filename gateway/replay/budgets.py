@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.budget_settings import is_limit
 from metering.budgets import Action, Budget, BudgetUse, Calendar, Subject
 from metering.budgets.model import ACTIONS
+from metering.budgets.periods import Span
 
 
 class Charge(NamedTuple):
@@ -51,6 +52,8 @@ class BudgetReplay:
         self._budgets = [
             each for each in budgets if each.unit in ("usd", "tokens") and each.period and not is_limit(each)
         ]
+        self._buckets: list[Span] = [Span(0, 0)] * len(self._budgets)
+        """Of each budget, the one that was asked for last: rows come in the order of time."""
         self._counters: dict[tuple[int, tuple[str, ...]], _Counter] = {}
         self.breaches: list[Breach] = []
 
@@ -63,7 +66,7 @@ class BudgetReplay:
             counter = self._counters.get((number, budget.selector.part(subject)))
             if counter is None:
                 continue
-            found = budget.action_at(_in_window(counter, budget, at_us))
+            found = budget.action_at(self._spent(counter, number, at_us))
             if found and (strongest is None or ACTIONS.index(found) > ACTIONS.index(strongest)):
                 strongest = found
         return strongest
@@ -74,10 +77,10 @@ class BudgetReplay:
         for number, budget in enumerate(self._budgets):
             if budget.selector.covers(subject):
                 counter = self._counters.get((number, budget.selector.part(subject)))
-                spent = 0 if counter is None else _in_window(counter, budget, at_us)
+                spent = 0 if counter is None else self._spent(counter, number, at_us)
                 elapsed = None
                 if isinstance(budget.period, Calendar):
-                    start_us, end_us = budget.bucket(at_us)
+                    start_us, end_us = self._bucket(number, at_us)
                     elapsed = (at_us - start_us) / (end_us - start_us)
                 found.append(BudgetUse(spent / budget.limit if budget.limit else 1.0, elapsed))
         return tuple(found)
@@ -87,12 +90,12 @@ class BudgetReplay:
             if budget.selector.covers(subject):
                 key = (number, budget.selector.part(subject))
                 counter = self._counters.setdefault(key, _Counter())
-                self._charge(counter, budget, key[1], at_us, charge)
+                self._charge(counter, number, key[1], at_us, charge)
 
     def _charge(
-        self, counter: _Counter, budget: Budget, part: tuple[str, ...], at_us: int, charge: Charge
+        self, counter: _Counter, number: int, part: tuple[str, ...], at_us: int, charge: Charge
     ) -> None:
-        bucket = budget.bucket(at_us)
+        budget, bucket = self._budgets[number], self._bucket(number, at_us)
         if bucket.start_us not in counter.spent:
             kept = {span.start_us for span in budget.window(bucket)}
             counter.spent = {start: sum_ for start, sum_ in counter.spent.items() if start in kept}
@@ -111,7 +114,13 @@ class BudgetReplay:
             )
             self.breaches.append(counter.breach)
 
+    def _bucket(self, number: int, at_us: int) -> Span:
+        bucket = self._buckets[number]
+        if not bucket.start_us <= at_us < bucket.end_us:
+            bucket = self._buckets[number] = self._budgets[number].bucket(at_us)
+        return bucket
 
-def _in_window(counter: _Counter, budget: Budget, at_us: int) -> int:
-    spans: Mapping[int, int] = counter.spent
-    return sum(spans.get(span.start_us, 0) for span in budget.window(budget.bucket(at_us)))
+    def _spent(self, counter: _Counter, number: int, at_us: int) -> int:
+        """In the budget's window at that moment."""
+        window = self._budgets[number].window(self._bucket(number, at_us))
+        return sum(counter.spent.get(span.start_us, 0) for span in window)

@@ -28,7 +28,7 @@ class Replay:
     gpu_rates: GpuRates
     tally: Tally = field(default_factory=Tally)
     charged: BudgetReplay = field(init=False)
-    """The present file's budgets, charged what was charged."""
+    """The present file's budgets, charged what was charged; none where its decisions look at none."""
     before: BudgetReplay = field(init=False)
     after: BudgetReplay = field(init=False)
     """Both with the budgets of the new file: charged what was charged, and what would have been."""
@@ -36,7 +36,8 @@ class Replay:
     last_us: int | None = None
 
     def __post_init__(self) -> None:
-        self.charged = BudgetReplay(self.present.snapshot.budgets)
+        asked = self.present.snapshot.spending
+        self.charged = BudgetReplay(self.present.snapshot.budgets if asked else ())
         self.before = BudgetReplay(self.new.snapshot.budgets)
         self.after = BudgetReplay(self.new.snapshot.budgets)
 
