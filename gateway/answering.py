@@ -36,8 +36,8 @@ def answer_headers(journey: Journey, *, stream: bool, cost_nanos: int | None = N
     headers += _road_headers(journey)
     if journey.call is not None and journey.call.explain and journey.decision is not None:
         headers.append((b"x-weir-explain", explanation(journey.decision)))
-    if cost_nanos is not None and not stream:
-        headers.append((b"x-weir-cost-usd", usd(cost_nanos)))
+    if cost_nanos is not None and journey.earlier_nanos is not None and not stream:
+        headers.append((b"x-weir-cost-usd", usd(cost_nanos + journey.earlier_nanos)))
     return headers
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import orjson
 
 from gateway.answering import json_headers
-from gateway.api import health, models, usage
+from gateway.api import feedback, health, models, usage
 from gateway.api.chat import CHAT
 from gateway.api.completions import COMPLETIONS
 from gateway.api.embeddings import EMBEDDINGS
@@ -39,6 +39,7 @@ def routes() -> dict[str, dict[str, Handler]]:
     for resource in (CHAT, COMPLETIONS, EMBEDDINGS):
         table[resource.path] = table["/v1" + resource.path] = {"POST": partial(infer, resource=resource)}
     table["/usage"] = table["/v1/usage"] = {"GET": usage.own_usage}
+    table["/feedback"] = table["/v1/feedback"] = {"POST": feedback.give_feedback}
     table["/models"] = table["/v1/models"] = {"GET": models.list_models}
     return table
 

@@ -15,7 +15,7 @@ import orjson
 from gateway.api import embeddings
 from gateway.attempts import Verdict, judge, parse_retry_after
 from gateway.call import Api
-from gateway.delivery import Delivery
+from gateway.delivery import Censor, Delivery
 from gateway.errors import GatewayError, Unavailable, UpstreamError, UpstreamTimeout
 from gateway.exchange import Tried
 from gateway.keeping import Place
@@ -34,13 +34,14 @@ MAX_ERROR_BYTES = 100_000
 class Attempt:
     __slots__ = ("_delivery", "_tried")
 
-    def __init__(self, tried: Tried, place: Place | None) -> None:
-        """A whole answer is kept at `place`, if there is one."""
+    def __init__(self, tried: Tried, place: Place | None, censor: Censor | None = None) -> None:
+        """A whole answer is kept at `place`, if there is one; a `censor` sees it before the client does."""
         self._tried = tried
-        self._delivery = Delivery(tried, place)
+        self._delivery = Delivery(tried, place, censor)
 
     async def run(self) -> None:
-        """Returns when the client has its answer, whole or broken off. Raises AttemptFailed before that, and
+        """Returns when the client has its answer, whole or broken off, or when the censor holds it back.
+        Raises AttemptFailed before that, and
         UpstreamError where a non-streamed answer broke off."""
         target = self._tried.target
         target.in_flight += 1
@@ -97,7 +98,13 @@ class Attempt:
             body = orjson.dumps({**fields, "model": tried.served.upstream_model})
         else:
             stream = call.stream or tried.folds
-            body = upstream_body(call.body, fields, model=tried.served.upstream_model, stream=stream)
+            body = upstream_body(
+                call.body,
+                fields,
+                model=tried.served.upstream_model,
+                stream=stream,
+                added=tried.added or {},
+            )
         clock = exchange.services.clock
         self._open()
         from_s = clock.monotonic()

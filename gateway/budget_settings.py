@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from gateway.config import GatewaySettings
 from gateway.config_budgets import BudgetSettings, LimitSettings, RollingSettings
+from gateway.config_quality import QUALITY_TENANT, ShadowSettings
 from metering.budgets import Budget, Calendar, Rolling, Selector, Unit
 from metering.money import usd_to_nanos
 
@@ -27,6 +28,8 @@ def is_limit(budget: Budget) -> bool:
 def _all(settings: GatewaySettings) -> Iterator[Budget]:
     for budget in settings.budgets:
         yield _budget(budget, None)
+    if settings.quality.shadow is not None:
+        yield _of_comparisons(settings.quality.shadow)
     for name, tenant in settings.tenants.items():
         for budget in tenant.budgets:
             yield _budget(budget, name)
@@ -36,6 +39,11 @@ def _all(settings: GatewaySettings) -> Iterator[Budget]:
             if key.limits is not None:
                 selector = Selector(tenant=name, key=key.name)
                 yield from _limits(key.limits, selector, f"key {name}/{key.name}")
+
+
+def _of_comparisons(shadow: ShadowSettings) -> Budget:
+    limit, selector = usd_to_nanos(shadow.usd_per_day), Selector(QUALITY_TENANT)
+    return Budget("comparisons", selector, "usd", limit, Calendar("day", "UTC"), ((100, "refuse"),))
 
 
 def _budget(budget: BudgetSettings, tenant: str | None) -> Budget:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "budgets": "where budgets and limits stand in the running gateway",
     "report": "what was used and what it cost",
     "simulate": "recorded traffic under another policy: cost, tiers, quality, budgets",
+    "quality": "whether cheap answers were good enough, and what was saved",
     "reprice": "price an open period again, and correct what changes",
     "audit": "who changed what, and whether the log of it is whole",
     "journal": "what lies in the journal between the gateway and its ledger",

@@ -25,6 +25,7 @@ from pydantic import (
 from gateway.config_books import BooksSettings
 from gateway.config_budgets import BudgetSettings, LimitSettings
 from gateway.config_gpu import GpuSettings, GpuWindowSettings
+from gateway.config_quality import CascadeSettings, QualitySettings
 from gateway.config_routing import Pacing, PolicyChoice, RuleSettings
 from gateway.config_types import Bytes, HttpUrl, Name, Seconds, SecondsOrZero, Settings, Share, StateUrl, Usd
 from metering.gpu_rates import GpuRate, GpuRates
@@ -215,6 +216,9 @@ class RouteSettings(Settings):
         description="A calibrated gain model of this route, from `weir calibrate`; else the shipped one.",
     )
     fallback: tuple[Name, ...] = Field((), description="Models tried after the tiers, in this order.")
+    cascade: CascadeSettings | None = Field(
+        None, description="Ask the cheapest tier first and judge its answer; of answers that are no streams."
+    )
 
 
 class CacheSettings(Settings):
@@ -326,6 +330,7 @@ class GatewaySettings(Settings):
     models: Mapping[Name, RouteSettings] = Field(default_factory=dict, description="Virtual models.")
     rules: tuple[RuleSettings, ...] = ()
     cache: CacheSettings = Field(default_factory=CacheSettings)
+    quality: QualitySettings = Field(default_factory=QualitySettings)
     tenants: Mapping[Name, TenantSettings] = Field(default_factory=dict)
     budgets: tuple[BudgetSettings, ...] = Field((), description="Of the whole house.")
     rates: tuple[RateSettings, ...] = ()

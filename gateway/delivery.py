@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -25,19 +25,34 @@ from gateway.transport.base import IdleTimeout, Reply, TotalTimeout, TransportEr
 from gateway.upstream_errors import AttemptFailed, failure_code, rejected
 from metering.dialects.reported import Reported
 from metering.outcome import Outcome
+from router.decision import Candidate
 from router.features import prompt_text_parts
 
 MAX_LOGGED_CHARACTERS = 10_000
 """Of a prompt, and of an answer, where the file asks for them in the log."""
 
 
+class Censor(Protocol):
+    """Looks at a whole answer before its client has it."""
+
+    def adds(self, candidate: Candidate) -> Mapping[str, Any] | None:
+        """What to ask this candidate for beside what the client did."""
+        ...
+
+    async def look(
+        self, tried: Tried, body: bytes, payload: dict[str, Any], report: Reported | None
+    ) -> tuple[bytes, dict[str, Any]] | None:
+        """The answer as it may be given; None where it is held back, and its attempt settled."""
+        ...
+
+
 class Delivery:
     """Everything one delivery touches, so that its steps read as sentences."""
 
-    __slots__ = ("_call", "_client", "_journey", "_place", "_services", "_tried")
+    __slots__ = ("_call", "_censor", "_client", "_journey", "_place", "_services", "_tried")
 
-    def __init__(self, tried: Tried, place: Place | None) -> None:
-        """A whole answer is kept at `place`, if there is one."""
+    def __init__(self, tried: Tried, place: Place | None, censor: Censor | None) -> None:
+        """A whole answer is kept at `place`, if there is one. The censor sees answers that are no streams."""
         exchange = tried.exchange
         self._services = exchange.services
         self._client = exchange.client
@@ -45,6 +60,7 @@ class Delivery:
         self._call = exchange.call
         self._tried = tried
         self._place = place
+        self._censor = censor
 
     async def whole(self, reply: Reply) -> None:
         from_s = self._services.clock.monotonic()
@@ -62,7 +78,6 @@ class Delivery:
             self._tried.target.breaker.failed()
             raise self._broken_whole(MalformedStream("the answer is not a JSON object")) from wrong
         self._tried.target.breaker.succeeded()
-        self._client.unwatch()
         await self._give_whole(body, payload, report)
 
     async def folded(self, reply: Reply) -> None:
@@ -80,7 +95,6 @@ class Delivery:
         if answer is None:
             raise self._broken_whole(MalformedStream("the stream was not whole"), output=relay.fold.text)
         self._tried.target.breaker.succeeded()
-        self._client.unwatch()
         await self._give_whole(orjson.dumps(answer), answer, self._reported(relay))
 
     async def _fold(self, reply: Reply, relay: StreamRelay) -> None:
@@ -96,10 +110,16 @@ class Delivery:
 
     async def _give_whole(self, body: bytes, payload: dict[str, Any], report: Reported | None) -> None:
         call, journey = self._call, self._journey
+        if self._censor is not None:
+            shown = await self._censor.look(self._tried, body, payload, report)
+            if shown is None:
+                return
+            body, payload = shown
+        self._client.unwatch()
         if call.api is Api.EMBEDDINGS and self._tried.served.token_ids != "engine":
             body = orjson.dumps(embeddings.as_asked(payload, call.fields.get("encoding_format")))
         if report is None:
-            output = "".join(_texts(payload))
+            output = "".join(texts_of(payload))
             settle_later(self._tried, Outcome.COMPLETED, error="", output=output)
             cost_nanos = None
         else:
@@ -112,7 +132,9 @@ class Delivery:
         if self._place is not None:
             usage = None if report is None else report.usage
             self._services.afterwards.answer(keep, self._tried, self._place, body, payload, usage)
-        self._log_text(lambda: "".join(_texts(payload)))
+        self._log_text(lambda: "".join(texts_of(payload)))
+        if self._tried.exchange.snapshot.shadow is not None:
+            self._services.shadow.offer(self._tried, lambda: payload)
 
     async def stream(self, reply: Reply) -> None:
         relay = self._relay_of(hide_usage=not self._call.wants_usage, cost_usd=self._cost_usd)
@@ -184,6 +206,8 @@ class Delivery:
             settle_later(self._tried, outcome, error=error, output=fold.text)
         else:
             settle(self._tried, outcome, error=error, report=report)
+        if outcome is Outcome.COMPLETED and self._tried.exchange.snapshot.shadow is not None:
+            self._services.shadow.offer(self._tried, lambda: folded_answer(self._call.api, fold))
         if self._place is not None and (answer := folded_answer(self._call.api, fold)) is not None:
             body, usage = orjson.dumps(answer), None if report is None else report.usage
             self._services.afterwards.answer(keep, self._tried, self._place, body, answer, usage)
@@ -272,7 +296,7 @@ class Delivery:
         return None if nanos is None else nanos / 1e9
 
 
-def _texts(payload: Mapping[str, Any]) -> list[str]:
+def texts_of(payload: Mapping[str, Any]) -> list[str]:
     """What an answer says, for counting its tokens."""
     said: list[str] = []
     for choice in payload.get("choices") or ():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.backends.target import Target
 from gateway.call import Api, Call
@@ -48,6 +49,8 @@ class Tried:
     gpu_even_ns: int = 0
     first_byte_s: float | None = None
     status: int = 0
+    added: Mapping[str, Any] | None = None
+    """What the gateway asks the upstream for beside what the client did."""
     opened: bool = False
     """The journal has it."""
     settled: bool = False

@@ -53,6 +53,8 @@ class Journey:
     """Whose budgets and limits it falls under, None where there are none."""
     permit: Permit | None = None
     """Its place among the requests under way."""
+    earlier_nanos: int | None = 0
+    """What answers of the same request cost that were judged not good enough; None where that is unknown."""
     conversation: bytes | None = None
     """What it is remembered under, once that was computed."""
     limits: Callable[[], list[Left]] | None = None

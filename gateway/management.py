@@ -19,6 +19,7 @@ from metering.audit.verify import verify
 from metering.budgets import Standing
 from metering.event import Event
 from metering.event_query import query_events
+from metering.quality.report import QualityQuery, QualityReport, quality_report
 
 
 def management_app(runtime: Runtime) -> AsgiApp:
@@ -36,6 +37,7 @@ def management_app(runtime: Runtime) -> AsgiApp:
             ),
             refresh_keys=runtime.keys.refresh,
             report=runtime.report,
+            quality=view.quality,
             events=view.events,
             standings=view.standings,
             backends=view.backends,
@@ -59,6 +61,10 @@ class _View:
     def admin_key(self) -> str | None:
         key = self._runtime.loaded.settings.admin_key
         return None if key is None else key.get_secret_value()
+
+    def quality(self, query: QualityQuery) -> QualityReport:
+        self.flush()
+        return quality_report(self._runtime.reader, query)
 
     def events(
         self,

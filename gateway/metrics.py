@@ -36,6 +36,8 @@ class Metrics(Collector):
         self._cache: dict[Labels, int] = {}
         self._routes: dict[Labels, int] = {}
         self._refused: dict[Labels, int] = {}
+        self._judged: dict[Labels, int] = {}
+        self._compared: dict[Labels, int] = {}
         self._gauges: list[Gauges] = []
         self.registry = CollectorRegistry()
         self.registry.register(self)
@@ -84,6 +86,14 @@ class Metrics(Collector):
         """By a budget or limit. Counters are named by the file, and by what keys and tenants there are."""
         self._refused[counter, reason] = self._refused.get((counter, reason), 0) + 1
 
+    def judged(self, route: str, verdict: str) -> None:
+        """An answer of a cascade: kept, or what was doubtful about it."""
+        self._judged[route, verdict] = self._judged.get((route, verdict), 0) + 1
+
+    def compared(self, route: str, how: str) -> None:
+        """Of the sample: a verdict, or why there is none."""
+        self._compared[route, how] = self._compared.get((route, how), 0) + 1
+
     # ------------------------------------------------------------------ what is told
 
     def collect(self) -> Iterable[Metric]:
@@ -94,6 +104,10 @@ class Metrics(Collector):
         yield _counter("weir_routes", what, ("route", "tier", "reason"), self._routes.items())
         what = "Attempts and requests that a budget or limit refused"
         yield _counter("weir_budget_refusals", what, ("budget", "reason"), self._refused.items())
+        what = "Answers that a cascade judged"
+        yield _counter("weir_cascade_answers", what, ("route", "verdict"), self._judged.items())
+        what = "Answers of the sample that were compared with another tier's, or not"
+        yield _counter("weir_comparisons", what, ("route", "result"), self._compared.items())
         families: dict[str, GaugeMetricFamily] = {}
         for name, text, labels, value in (row for gauges in self._gauges for row in gauges.read()):
             family = families.setdefault(name, GaugeMetricFamily(name, text, labels=list(labels)))

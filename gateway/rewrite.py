@@ -1,6 +1,7 @@
 """The client's body, made ready for an upstream, with as few bytes changed as possible.
 
-Only two things ever change: the model's name, and the request for a stream and its usage. Both are spliced
+Only three things ever change: the model's name, the request for a stream and its usage, and what the gateway
+asks for itself (log-probabilities). They are spliced
 into the client's own bytes, so that numbers, escapes, key order and duplicates travel as they were sent;
 where splicing would be unsafe the parsed fields are written anew.
 """
@@ -13,13 +14,23 @@ from typing import Any
 
 import orjson
 
+_NOTHING: Mapping[str, Any] = {}
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
 
 
-def upstream_body(body: bytes, fields: Mapping[str, Any], *, model: str, stream: bool) -> bytes:
+def upstream_body(
+    body: bytes,
+    fields: Mapping[str, Any],
+    *,
+    model: str,
+    stream: bool,
+    added: Mapping[str, Any] = _NOTHING,
+) -> bytes:
     """`fields` is `body`, parsed. With `stream`, the upstream is asked for a stream and its usage chunk,
-    whether the client asked for one or not."""
+    whether the client asked for one or not. `added` replaces what the client said of the same name."""
     missing = _missing(fields) if stream else {}
+    if added:
+        missing = {**missing, **added}
     if fields["model"] != model:
         renamed = _with_model(body, model)
         if renamed is None:

@@ -29,6 +29,8 @@ from gateway.keywatch import KeyStatus, KeyWatcher
 from gateway.lengths import metered_lengths
 from gateway.metrics import Metrics
 from gateway.opening import interrupted_row
+from gateway.quality.desk import QualityDesk
+from gateway.quality.shadow import Shadow
 from gateway.reload import read_config, refuse_names_twice, refuse_what_needs_a_restart, stamp_of
 from gateway.requestlog import RequestLog
 from gateway.services import Background, Lifecycle, Live, Services
@@ -45,6 +47,7 @@ from metering.journal.journal import SEGMENT_BYTES
 from metering.journal.meter import JournalMeter
 from metering.ledger import Books, LedgerError, Row
 from metering.ledger_url import open_ledger, open_reader
+from metering.quality.ledger import QualityLedger
 from metering.reports import ReportQuery, UsageReport, usage_report
 from metering.store.gpu_read import GpuView
 from router.deciding import GainRouter
@@ -93,6 +96,8 @@ class Runtime:
         self.meter = JournalMeter(self.journal, shipper)
         self.gpus = GpuMeters(settings, self.clock)
         self.usage = UsageDesk(self.report)
+        self.quality = QualityDesk(QualityLedger(settings.ledger))
+        self.shadow = Shadow(self.quality.verdict)
         self.budgets = BudgetOffice(
             settings.state,
             budgets_of(settings),
@@ -141,6 +146,8 @@ class Runtime:
             lengths=OutputLengths(),
             metrics=Metrics(),
             usage=self.usage,
+            quality=self.quality,
+            shadow=self.shadow,
             log=self.log,
             background=Background(),
             afterwards=Afterwards(),
@@ -160,6 +167,7 @@ class Runtime:
         self.meter.start()
         self.budgets.start()
         await self.fleet.start()
+        self.shadow.begin(self.services)
         self.gpu_keeper.start()
         self._watching = [
             self._loop.create_task(self._watch_file()),
@@ -174,6 +182,7 @@ class Runtime:
         """Nothing that was metered is lost: background counting ends, then the ledger takes its rows."""
         for watching in self._watching:
             watching.cancel()
+        await self.shadow.stop()
         await self.services.background.finish()
         self.services.afterwards.finish()
         await self.budgets.stop()
@@ -181,6 +190,7 @@ class Runtime:
         await self.fleet.stop()
         await self.transport.aclose()
         self.usage.close()
+        self.quality.close()
         await asyncio.to_thread(self.keys.stop)
         left = await asyncio.to_thread(self.meter.close, CLOSE_LEDGER_WITHIN_S)
         self.news("stopped", rows_in_journal=left)

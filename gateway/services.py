@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cache.base import AnswerStore
 from gateway.afterwards import Afterwards
@@ -15,6 +15,7 @@ from gateway.conversations import Conversations
 from gateway.counting import TokenCounter
 from gateway.gpu_time import GpuMeters
 from gateway.metrics import Metrics
+from gateway.quality.desk import QualityDesk
 from gateway.requestlog import RequestLog
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
@@ -24,6 +25,9 @@ from metering.budgets import BudgetDesk
 from metering.journal.meter import JournalMeter
 from router.decision import Router
 from router.output_length import OutputLengths
+
+if TYPE_CHECKING:
+    from gateway.quality.shadow import Shadow  # it asks models on the road, which is built on this
 
 Identify = Callable[[bytes | None, bytes | None], Caller]
 """(authorization, x-api-key) -> who asks. Raises Unauthorized, or Unavailable while keys cannot be read."""
@@ -84,6 +88,8 @@ class Services:
     """Of answers, as far as they are expected."""
     metrics: Metrics
     usage: UsageDesk
+    quality: QualityDesk
+    shadow: Shadow
     log: RequestLog
     background: Background
     afterwards: Afterwards

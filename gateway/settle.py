@@ -99,7 +99,30 @@ def settle(tried: Tried, outcome: Outcome, *, error: str = "", report: Reported 
 def settle_later(tried: Tried, outcome: Outcome, *, error: str, output: str) -> None:
     """Records the attempt once its tokens are counted: the upstream did work that it did not report. The
     row's times are those of now, not of when the counting ends."""
-    event = _end(tried, outcome, error)
+    _count_and_record(tried, _end(tried, outcome, error), output)
+
+
+def suspend(tried: Tried, report: Reported | None) -> Event:
+    """The attempt is over, and whether the client gets its answer is decided later: its row, and what budgets
+    hold where nothing was reported, wait for `resolve`."""
+    event = _end(tried, Outcome.ESCALATED, "")
+    if report is not None:
+        _measure(tried, event, report)
+        _let_go(tried, event)
+    return event
+
+
+def resolve(tried: Tried, event: Event, outcome: Outcome, *, output: str) -> None:
+    """Records a suspended attempt. `output` is counted where its upstream reported nothing."""
+    event.outcome, event.reason = outcome, tried.decision.reason
+    if event.usage is None:
+        _count_and_record(tried, event, output)
+    else:
+        services = tried.exchange.services
+        services.afterwards.row(record, services, event)
+
+
+def _count_and_record(tried: Tried, event: Event, output: str) -> None:
     services, call = tried.exchange.services, tried.exchange.call
 
     async def count_and_record() -> None:

@@ -19,6 +19,7 @@ from gateway.config import BackendSettings, GatewaySettings, ModelSettings
 from gateway.gain_models import shipped
 from gateway.gpu_time import gpu_price
 from gateway.price_settings import rates_of
+from gateway.quality.plans import CascadePlan, ShadowPlan, cascades_of, shadow_of
 from metering.budgets import Budget
 from metering.catalogue import Catalogue
 from metering.gpu.work import DEFAULT_WEIGHTS
@@ -76,6 +77,10 @@ class Snapshot:
     """Some route or rule looks at how far they are spent."""
     engines: Mapping[str, tuple[Engine, ...]] = field(default_factory=dict)
     """Public name -> those of its backends whose load a decision looks at."""
+    cascades: Mapping[str, CascadePlan] = field(default_factory=dict)
+    """Route -> how its answers are judged; only those that ask the cheapest tier first."""
+    shadow: ShadowPlan | None = None
+    """Which answers are compared with another tier's; None: none."""
     _tariffs: dict[tuple[str, str, str, str, date], Tariff] = field(default_factory=dict)
 
     def tariff(self, tenant: str, route: str, model: str, backend: str, day: date) -> Tariff:
@@ -155,6 +160,8 @@ def compile_snapshot(
         thrifty,
         spending=bool(budgets) and asks_budgets(routes),
         engines=engines_of(settings, routes, direct),
+        cascades=cascades_of(settings),
+        shadow=shadow_of(settings),
     )
 
 

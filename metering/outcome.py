@@ -8,6 +8,9 @@ from enum import StrEnum
 class Outcome(StrEnum):
     COMPLETED = "completed"
     """The upstream answered whole and the client was given all of it."""
+    ESCALATED = "escalated"
+    """The upstream answered whole, and the answer was judged not good enough to be given: a dearer tier's
+    was. Of an attempt only; its tokens and its cost stand."""
     CACHED = "cached"
     """Served from the cache; no upstream was asked."""
     CLIENT_GONE = "client_gone"

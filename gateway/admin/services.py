@@ -18,6 +18,7 @@ from metering.books.closing import BookKeeper
 from metering.budgets import Standing
 from metering.event import Event
 from metering.ledger import LedgerReader
+from metering.quality.report import QualityQuery, QualityReport
 from metering.reports import ReportQuery, UsageReport
 
 
@@ -59,6 +60,8 @@ class AdminServices:
     """Puts a change of keys in force now, instead of at the next look."""
     report: Callable[[ReportQuery], UsageReport]
     """Blocks. Raises LedgerError."""
+    quality: Callable[[QualityQuery], QualityReport]
+    """Blocks. Raises LedgerError and ReportError."""
     events: EventQuery
     standings: Callable[[], Awaitable[Sequence[Standing]]]
     """Of budgets and limits."""

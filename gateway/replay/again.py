@@ -60,6 +60,10 @@ class Decider:
             return Again(None, str(missing))
         except NoCandidate:
             return Again(None, "no model of the new file can serve it")
+        if self._climbs(event, decision.reason):
+            return Again(
+                None, f"the new file's route {event.route} is a cascade: no answer is stored to judge"
+            )
         return Again(decision.choices[0].candidate, "")
 
     def level(self, route: str, model: str) -> float | None:
@@ -73,11 +77,20 @@ class Decider:
         place = next(places, last)
         return place / last if last else 0.0
 
+    def _climbs(self, event: Event, reason: str) -> bool:
+        """Whether a cascade would have asked tier after tier: neither streams, nor what a rule or a budget
+        decides."""
+        if event.route not in self.snapshot.cascades or event.stream or event.api == "embeddings":
+            return False
+        return not reason.startswith(("rule:", "budget:")) and ",rule:" not in reason
+
     def _cannot(self, event: Event, routing: Routing | None) -> str:
         if event.kind == "hit":
             return "the cache answered, before any routing"
         if not event.route:
             return "the client named a model"
+        if event.reason.startswith("cascade"):
+            return "a cascade decided, by the answer"
         if event.attempt > 1:
             return "a later attempt: a backend failed, whatever the policy"
         if event.route not in self._routes:

@@ -13,6 +13,7 @@ import orjson
 
 from tests.fakes import answers
 from tests.fakes.exchange import Exchange
+from tests.fakes.told import told
 
 LEAKED_KEY = "sk-leaked-0123456789abcdef0123456789abcdef"
 """Stands in the body of every 401: no client may ever see it."""
@@ -307,4 +308,5 @@ MODES: dict[str, Behaviour] = {
     "split": split,
     "big": big,
     "cached": cached,
+    "told": told,
 }

@@ -32,6 +32,7 @@ from metering.days import day_start_us
 from metering.event import Event
 from metering.event_query import query_events
 from metering.outcome import Outcome
+from metering.quality.report import quality_report
 from metering.reports import usage_report
 from metering.sqlite_ledger import SqliteLedger
 from metering.sqlite_reader import SqliteReader
@@ -120,6 +121,7 @@ class House:
             keys=KeyDirectory(self.store, settings, clock, on_change=self.audited.append),
             refresh_keys=self.watcher.refresh,
             report=lambda query: usage_report(reader, query),
+            quality=lambda query: quality_report(reader, query),
             events=events,
             standings=self._standings,
             backends=lambda: [{"object": "backend", "id": "b", "ready": True}],

@@ -23,6 +23,7 @@ DECISIONS: dict[tuple[str, str], frozenset[str]] = {
     ("PATCH", "/admin/keys/{tenant_and_name:path}"): ADMIN,
     ("DELETE", "/admin/keys/{tenant_and_name:path}"): ADMIN,
     ("GET", "/admin/reports/usage"): ALL,
+    ("GET", "/admin/quality"): BOOKS,
     ("GET", "/admin/events"): ALL,
     ("GET", "/admin/audit"): BOOKS,
     ("GET", "/admin/audit/verify"): BOOKS,

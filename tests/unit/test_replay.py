@@ -77,6 +77,7 @@ def test_a_new_rule_needs_no_gain_and_an_old_one_leaves_none() -> None:
         ({"kind": "hit", "attempt": 0, "outcome": Outcome.CACHED, "cost_nanos": 0}, "the cache answered"),
         ({"route": ""}, "the client named a model"),
         ({"attempt": 2}, "a later attempt"),
+        ({"reason": "cascade:sure"}, "a cascade decided"),
         ({"route": "gone"}, "the new file has no route gone"),
     ],
 )
@@ -85,6 +86,19 @@ def test_what_no_policy_decides_stays_as_it_was(changes: dict[str, object], reas
     assert found.tally.total().decided == 0
     assert found.tally.total().change_nanos == 0
     assert next(iter(found.tally.kept)).startswith(reason)
+
+
+def test_a_cascade_of_the_new_file_needs_answers_but_for_streams_and_rules() -> None:
+    models = {"auto": {"tiers": ["small", "large"], "cascade": {}}}
+    new = decider(0.3, models=models, **LEGAL_LARGE)
+    rows = [
+        routed(1, 0.9, "small"),
+        routed(2, 0.9, "small", stream=True),
+        routed(3, 0.9, "small", tenant="legal"),
+    ]
+    found = replayed(rows, decider(0.3), new)
+    assert found.tally.total().moved == 2
+    assert list(found.tally.kept) == ["the new file's route auto is a cascade: no answer is stored to judge"]
 
 
 def test_rows_of_older_releases_and_other_artefacts_are_told_apart() -> None:
