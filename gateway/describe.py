@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.budget_settings import is_limit
 from gateway.config import GatewaySettings
+from gateway.describe_quality import describe_quality, quality_in_words
 from gateway.describe_routing import describe_routes, describe_rules, routing_in_words
 from gateway.effective import state_shown
 from gateway.snapshot import Snapshot
@@ -30,6 +31,7 @@ def describe(snapshot: Snapshot, today: date) -> dict[str, Any]:
         "models": [_model(snapshot, model, backend, today) for model, backend in snapshot.served],
         "routes": describe_routes(settings),
         "rules": describe_rules(settings),
+        "quality": describe_quality(settings),
         "cache": settings.cache.model_dump(),
         "budgets": [_budget(budget) for budget in snapshot.budgets],
         "tenants": [
@@ -102,6 +104,7 @@ def in_words(description: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {model['name']} on {model['backend']}: {_model_words(model)}"
     yield ""
     yield from routing_in_words(description)
+    yield from quality_in_words(description["quality"])
     yield f"Cache: {_cache(description['cache'])}"
     yield ""
     yield from _tenants(description["tenants"])

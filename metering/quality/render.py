@@ -110,30 +110,28 @@ def render_text(report: QualityReport) -> str:
 
 
 def _paragraph(route: RouteQuality) -> Iterator[str]:
+    yield route.route
+    for title, told in _lines(route):
+        yield f"  {title:<17}{told}"
+
+
+def _lines(route: RouteQuality) -> Iterator[tuple[str, str]]:
     answers = ", ".join(f"{count:,} {tier}" for tier, count in route.answers.items()) or "none"
     share = "" if route.large_share is None else f" ({route.large_share:.1%} on the dearest tier)"
-    yield f"{route.route}"
-    yield f"  answers        {answers}{share}"
+    yield "answers", answers + share
     if route.escalated:
-        yield f"  escalated      {route.escalated:,} doubtful answers, {_money(route.escalated_nanos)}"
-    undecided = f", {route.unknown:,} undecided" if route.unknown else ""
-    yield f"  compared       {route.compared:,}{undecided}"
-    for title, name in (("regret", "regret"), ("quality lost", "quality_lost"), ("agreement", "agreement")):
-        if (interval := getattr(route, name)) is not None:
-            yield f"  {title:<15}{_share(interval)}"
-    yield f"  saved          {_money(route.saved_nanos)}"
-    costs = (
-        ("other tiers", route.shadow_nanos),
-        ("judge", route.judge_nanos),
-        ("gateway", route.gateway_nanos),
-    )
-    for title, nanos in costs:
-        if nanos is not None:
-            yield f"  less {title:<10}{_money(nanos)}"
-    yield f"  net saved      {_net(route.net)}"
+        yield "escalated", f"{route.escalated:,} doubtful answers, {_money(route.escalated_nanos)}"
+    yield "compared", f"{route.compared:,}" + (f", {route.unknown:,} undecided" if route.unknown else "")
+    shares = (("regret", route.regret), ("quality lost", route.quality_lost), ("agreement", route.agreement))
+    yield from ((title, _share(interval)) for title, interval in shares if interval is not None)
+    yield "saved", _money(route.saved_nanos)
+    others, judge, gateway = route.shadow_nanos, route.judge_nanos, route.gateway_nanos
+    costs = (("less other tiers", others), ("less judge", judge), ("less gateway", gateway))
+    yield from ((title, _money(nanos)) for title, nanos in costs if nanos is not None)
+    yield "net saved", _net(route.net)
     if route.unknown_cost_events:
-        yield f"  unpriced       {route.unknown_cost_events:,} attempts: what is saved is not known exactly"
-    yield f"  not in it      {', '.join(_WORDS[name] for name in route.left_out)}"
+        yield "unpriced", f"{route.unknown_cost_events:,} attempts: what is saved is not known exactly"
+    yield "not in it", ", ".join(_WORDS[name] for name in route.left_out)
 
 
 def _share(interval: Interval) -> str:

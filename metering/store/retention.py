@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, select
 
 from metering.days import US_PER_DAY
 from metering.ledger import EventRejected, LedgerUnavailable, Row
+from metering.quality.tables import feedback, quality_verdicts
 from metering.store.ids import lowest_id, month_start_us
 from metering.store.rollup import get_state, set_state, tail
 from metering.store.sql import Session
@@ -58,7 +59,8 @@ def check_retained(rows: Sequence[Row], retained_us: int) -> None:
 
 
 def begin_deletion(session: Session, until_us: int) -> str:
-    """Note it; return the lowest id that stays. Raises LedgerUnavailable if rows are not rolled up yet."""
+    """Note it; return the lowest id that stays. What was said of the answers goes with them. Raises
+    LedgerUnavailable if rows are not rolled up yet."""
     bound = lowest_id(until_us)
     ((waiting,),) = session.run(
         select(func.count()).select_from(events).where(tail(session), events.c.id < bound)
@@ -66,6 +68,8 @@ def begin_deletion(session: Session, until_us: int) -> str:
     if waiting:
         raise LedgerUnavailable(f"{waiting} old events are not in the rollups yet; nothing was deleted")
     set_state(session, RETAINED_FROM_US, str(max(until_us, retained_from_us(session))))
+    for table in (quality_verdicts, feedback):
+        session.run(delete(table).where(table.c.at_us < until_us))
     return bound
 
 

@@ -46,11 +46,15 @@ def settings(ledger: Path, key_hash: str, fake_url: str) -> dict[str, Any]:
                 "health": {"every": 0},
             },
         },
-        "models": {"auto": {"tiers": ["smollm2", "fake"]}},
+        "models": {
+            "auto": {"tiers": ["smollm2", "fake"]},
+            "content": {"tiers": ["smollm2", "fake"], "cascade": {"mean_logprob": -20, "low_share": None}},
+            "doubting": {"tiers": ["smollm2", "fake"], "cascade": {"mean_logprob": 0}},
+        },
         "tenants": {
             "sdk": {
                 "keys": [{"name": "e2e", "project": "clients", "hash": key_hash}],
-                "models": ["auto", "smollm2", "smollm2-alias", "fake"],
+                "models": ["auto", "content", "doubting", "smollm2", "smollm2-alias", "fake"],
             }
         },
         "rates": [

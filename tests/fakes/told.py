@@ -1,9 +1,9 @@
 """A mode in which the prompt says what each model answers.
 
 The prompt holds `<<JSON>>`: model name (before the `/`) -> {"text", "times", "logprob", "finish", "calls",
-"prefers"}.
+"prefers", "waits"}.
 With "logprob", every word of the text has that log-probability, where they are asked for; "prefers" is for a
-judge, who chooses the answer that holds that text.
+judge, who chooses the answer that holds that text; "waits" answers nothing until the client has left.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ async def told(exchange: Exchange, numbers: tuple[int, ...]) -> None:
     found = _SCRIPT.search(prompt)
     script = orjson.loads(found[1]) if found else {}
     part = script.get(str(fields.get("model", "")).partition("/")[0], {})
+    if part.get("waits"):
+        await exchange.until_client_leaves()
     if status := part.get("status"):
         exchange.whole(status, answers.error("as the prompt says", "server_error", None))
         return

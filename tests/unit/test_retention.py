@@ -10,6 +10,8 @@ from metering.event_query import query_events
 from metering.ledger import EventRejected
 from metering.ledger_url import open_ledger, open_reader
 from metering.periods import ReportError
+from metering.quality.ledger import QualityLedger
+from metering.quality.rows import FeedbackRow
 from metering.reports import ReportQuery, usage_report
 from metering.store.ids import NotAnId, lowest_id, month_of, month_start_us
 from metering.store.retention import keep_months
@@ -61,6 +63,17 @@ def test_what_is_deleted_stays_in_the_sums_and_never_comes_back(ledger_url: str)
         assert ledger.drop_before(FEB) == 0
     with closing(open_ledger(ledger_url)) as again, pytest.raises(EventRejected):
         again.append(events[:1])
+
+
+def test_what_was_said_of_answers_goes_with_them(ledger_url: str) -> None:
+    with closing(open_ledger(ledger_url)) as ledger:
+        ledger.append([written(1, JAN), written(2, FEB)])
+        quality = QualityLedger(ledger_url)
+        for at_us in (JAN, FEB):
+            quality.write_feedback(FeedbackRow("acme", "web", f"req_{at_us}", at_us, 1.0, ""))
+        assert ledger.drop_before(FEB) == 1
+    (rows,) = open_reader(ledger_url).read(("SELECT at_us FROM feedback", ()))
+    assert rows == [(FEB,)]
 
 
 def test_part_of_an_hour_that_was_deleted_is_refused_not_guessed(ledger_url: str) -> None:
