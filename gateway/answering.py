@@ -49,7 +49,7 @@ def error_headers(journey: Journey, error: GatewayError) -> list[Header]:
 
 def _road_headers(journey: Journey) -> list[Header]:
     """What the cache, the router and the gateway itself had to do with it. The route reads
-    `small; score:0.31<0.50`, with `; stand-in` where one served."""
+    `small; gain:0.118<0.124`, with `; stand-in` where one served."""
     headers: list[Header] = [
         (b"x-weir-cache", journey.cache_status.encode()),
         (b"x-weir-overhead-ms", b"%.3f" % (journey.overhead_s() * 1000)),

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from metering.budgets.model import BudgetUse
 
-LAST_PART = 0.1
-"""In this last part of a period what is left of it counts as no shorter, so that a few dollars too many on
-the last day change little."""
+LAST_PART = 0.02
+"""What is left of a period counts as no shorter than that part of it, so that a few dollars too many on the
+last day are no reason to stop everything; pacing may overspend by as much."""
 
 
 def pressure(spent: float, elapsed: float) -> float:

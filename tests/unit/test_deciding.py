@@ -246,7 +246,7 @@ def test_all_backends_of_a_tier_come_in_the_files_order_and_none_twice() -> None
 # ---------------------------------------------------------------------- rules
 
 
-def test_a_rule_comes_before_the_score() -> None:
+def test_a_rule_comes_before_the_gain() -> None:
     among = route(
         SMALL,
         LARGE,
@@ -302,7 +302,7 @@ def test_then_downwards_then_to_the_fallback() -> None:
     assert decide(hard_with_tools, neither).reason == "fit:large>fallback"
 
 
-def test_one_backend_of_the_tier_is_enough_for_the_score_to_stand() -> None:
+def test_one_backend_of_the_tier_is_enough_for_the_reason_to_stand() -> None:
     tier = (candidate("small", "gpu1", features=TEXT_ONLY), candidate("small", "gpu2"))
     decision = decide(request(WITH_TOOLS), route(tier, LARGE))
     assert decision.reason.startswith("prior:")

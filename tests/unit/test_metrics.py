@@ -65,7 +65,7 @@ def test_gauges_are_read_when_asked() -> None:
 
 def test_a_reason_is_counted_by_its_kind() -> None:
     metrics = Metrics()
-    metrics.route("auto", "small", "score:0.31<0.50")
-    metrics.route("auto", "small", "score:0.44<0.50")
-    labels = (("reason", "score"), ("route", "auto"), ("tier", "small"))
+    metrics.route("auto", "small", "gain:0.118<0.124")
+    metrics.route("auto", "small", "gain:0.102<0.124")
+    labels = (("reason", "gain"), ("route", "auto"), ("tier", "small"))
     assert samples(metrics)["weir_routes_total", labels] == 2.0
