@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from gateway.replay.again import Decider
@@ -9,6 +11,7 @@ from gateway.replay.render import as_json, in_words
 from gateway.replay.replay import Replay
 from metering.event import Routing
 from metering.outcome import Outcome
+from metering.usage import TokenUsage
 from tests.fakes.events import NEW_YEAR_2026_US
 from tests.fakes.replays import cost_of, decider, replay, routed, settings
 
@@ -125,6 +128,28 @@ def test_an_unknown_price_is_counted_and_not_nought() -> None:
     total = found.tally.total()
     assert (total.unknown_before, total.unknown_after, total.after_nanos) == (0, 1, 0)
     assert "then 1" in "\n".join(in_words(found, ()))
+
+
+def test_where_gpu_time_pays_a_token_costs_what_it_did_there() -> None:
+    """A token had cost one and a half nano-dollars before markup; legal pays a tenth more."""
+    hourly = {
+        "kind": "vllm",
+        "url": "http://127.0.0.1:2/v1",
+        "models": {"small": "s"},
+        "gpus": {"usd_per_hour": 2},
+    }
+    dear = {"kind": "openai", "url": "http://127.0.0.1:1/v1", "models": {"large": "l"}}
+    new = decider(
+        0.0,
+        backends={"g": hourly, "b": dear},
+        rates=[{"model": "large", "input": 10, "output": 20}],
+        markup={"tenants": {"legal": "1.1"}},
+        tenants={"legal": {}},
+    )
+    found = Replay(decider(0.9), new, {("small", "g"): Fraction(3, 2)})
+    found.take([routed(1, 0.5, "large", usage=TokenUsage(30, 10, 0, 20), tenant="legal")])
+    total = found.tally.total()
+    assert (total.moved, total.by_gpu_time, total.after_nanos) == (1, 1, 99)
 
 
 def test_budgets_are_spent_in_the_order_of_time_and_anew_each_period() -> None:
