@@ -45,15 +45,24 @@ class Decider:
         self._routes = routes
 
     def decide(
-        self, event: Event, tags: Tags, *, economy: bool = False, budgets: tuple[BudgetUse, ...] = ()
+        self,
+        event: Event,
+        tags: Tags,
+        *,
+        economy: bool = False,
+        budgets: tuple[BudgetUse, ...] = (),
+        output_tokens: int | None = None,
     ) -> Again:
+        """`output_tokens`: what was expected of the answer before it came."""
         routing = event.routing
         why_not = self._cannot(event, routing)
         if routing is None or why_not:
             return Again(None, why_not)
         replayed = self._routes[event.route]
         replayed.gains.now = routing
-        asked = asked_again(event, routing, tags)._replace(economy=economy, budgets=budgets)
+        asked = asked_again(event, routing, tags)._replace(
+            economy=economy, budgets=budgets, expected_output_tokens=output_tokens
+        )
         try:
             decision = replayed.router.decide(asked, replayed.route)
         except NotRecorded as missing:
@@ -110,7 +119,6 @@ def asked_again(event: Event, routing: Routing, tags: Tags) -> RouteRequest:
         project=event.project,
         tags=dict(tags),
         explain=False,
-        expected_output_tokens=None if event.usage is None else event.usage.output,
         at_us=event.started_us,
     )
 

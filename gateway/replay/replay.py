@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from gateway.lengths import learn_from
 from gateway.replay.again import Decider, Tags, tags_of
 from gateway.replay.budgets import BudgetReplay, Charge
 from gateway.replay.gains import MICRO
@@ -14,6 +15,7 @@ from metering.budgets import BudgetUse, Subject
 from metering.event import Event
 from metering.replay_read import Recorded
 from router.decision import Candidate
+from router.output_length import OutputLengths
 
 ECONOMY = "budget:economy"
 """The reason of a row that a budget sent to the cheap tiers."""
@@ -32,6 +34,8 @@ class Replay:
     before: BudgetReplay = field(init=False)
     after: BudgetReplay = field(init=False)
     """Both with the budgets of the new file: charged what was charged, and what would have been."""
+    lengths: OutputLengths = field(default_factory=OutputLengths)
+    """Learned from row to row, as a gateway learns from answer to answer."""
     first_us: int | None = None
     last_us: int | None = None
 
@@ -56,18 +60,24 @@ class Replay:
             tags,
             economy=self._wants_economy(subject, event),
             budgets=_uses(self.new, self.after, subject, event),
+            output_tokens=self._expected(event),
         )
         cost = Priced(row.cost_nanos, False)
         if again.candidate is None:
             self.tally.kept[again.why_not] = self.tally.kept.get(again.why_not, 0) + 1
         else:
             cost = self._decided(row, tags, subject, again.candidate)
+        learn_from(self.lengths, event)
         self._count(row, cost)
         if event.kind != "hit":
             tokens = 0 if event.usage is None else event.usage.total
             self.charged.charge(subject, event.started_us, Charge(row.cost_nanos, tokens))
             self.before.charge(subject, event.started_us, Charge(row.cost_nanos, tokens))
             self.after.charge(subject, event.started_us, Charge(cost.nanos, tokens))
+
+    def _expected(self, event: Event) -> int | None:
+        prompt_tokens = 0 if event.routing is None else event.routing.prompt_tokens
+        return self.lengths.expected(event.requested_model, event.tenant, prompt_tokens)
 
     def _wants_economy(self, subject: Subject, event: Event) -> bool:
         """As a gateway does; it refuses what is past `refuse`, and this goes on as cheaply as it can."""
@@ -101,7 +111,9 @@ class Replay:
     def _compare_present(self, event: Event, tags: Tags, subject: Subject) -> None:
         """How far replaying can be believed: does the present file, asked again, say what it said?"""
         budgets = _uses(self.present, self.charged, subject, event)
-        again = self.present.decide(event, tags, economy=event.reason == ECONOMY, budgets=budgets)
+        again = self.present.decide(
+            event, tags, economy=event.reason == ECONOMY, budgets=budgets, output_tokens=self._expected(event)
+        )
         if again.candidate is not None:
             self.tally.comparable += 1
             self.tally.repeated += again.candidate.model == event.served_model

@@ -11,7 +11,7 @@ from gateway.replay.render import as_json, in_words
 from gateway.replay.replay import Replay
 from metering.event import Routing
 from metering.outcome import Outcome
-from metering.usage import TokenUsage
+from metering.usage import Provenance, TokenUsage
 from tests.fakes.events import NEW_YEAR_2026_US
 from tests.fakes.replays import cost_of, decider, replay, routed, settings
 
@@ -150,6 +150,19 @@ def test_where_gpu_time_pays_a_token_costs_what_it_did_there() -> None:
     found.take([routed(1, 0.5, "large", usage=TokenUsage(30, 10, 0, 20), tenant="legal")])
     total = found.tally.total()
     assert (total.moved, total.by_gpu_time, total.after_nanos) == (1, 1, 99)
+
+
+def test_answers_are_expected_as_a_gateway_learned_to_and_not_as_they_became() -> None:
+    """By dollars per gain: after one answer of 3,000 tokens the next is expected to be dear."""
+    dear = {"auto": {"tiers": ["small", "large"], "policy": {"usd_per_gain": "0.02"}}}
+    usage = TokenUsage(100, 0, 0, 3_000, 0, Provenance.VENDOR)
+    rows = [routed(n, 0.5, "small", usage=usage) for n in range(3)]
+    moved = []
+    found = replay(decider(0.3), decider(0.3, models=dear))
+    for row in rows:
+        found.take([row])
+        moved.append(found.tally.total().moved)
+    assert moved == [1, 1, 1], "256 tokens are expected of the first answer, some 1,700 of the second"
 
 
 def test_budgets_are_spent_in_the_order_of_time_and_anew_each_period() -> None:
