@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.replay_read import Recorded
@@ -35,6 +35,7 @@ def rows(draw: st.DrawFn, share: float | None = None) -> list[Recorded]:
     return found
 
 
+@settings(max_examples=40, deadline=None)
 @given(rows(), st.sampled_from(SHARES))
 def test_what_was_charged_is_what_the_rows_say_per_tenant_and_in_all(
     traffic: list[Recorded], share: float
@@ -49,6 +50,7 @@ def test_what_was_charged_is_what_the_rows_say_per_tenant_and_in_all(
     assert total.unknown_before == sum(row.cost_nanos is None for row in traffic)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.data(), st.sampled_from(SHARES))
 def test_the_same_policy_repeats_what_was_chosen(data: st.DataObject, share: float) -> None:
     traffic = data.draw(rows(share))
@@ -59,6 +61,7 @@ def test_the_same_policy_repeats_what_was_chosen(data: st.DataObject, share: flo
     assert (total.moved, total.change_nanos, found.tally.quality.change) == (0, 0, 0.0)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.data(), st.sampled_from(SHARES), st.sampled_from(SHARES))
 def test_what_a_policy_costs_does_not_depend_on_the_one_before(
     data: st.DataObject, one: float, other: float

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.answering import MAX_EXPLANATION_BYTES, explanation, usd
@@ -35,6 +35,7 @@ def test_an_explanation_has_the_gain_and_what_each_tier_is_expected_to_cost() ->
     assert "cut" not in told
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.text(max_size=6_000),
     st.text(max_size=6_000),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import router.output_length as module
@@ -70,6 +70,7 @@ def test_a_change_is_learned_within_a_few_hundred_answers() -> None:
     assert expected < 500 * 0.14 + 50
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 4_000), min_size=1, max_size=400))
 def test_the_expected_length_lies_among_what_was_seen_and_the_start(outputs: list[int]) -> None:
     lengths = learned(*[("auto", "acme", 10, output) for output in outputs])

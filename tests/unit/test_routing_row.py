@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.config import GatewaySettings
@@ -49,6 +49,7 @@ def test_what_was_not_asked_is_unknown_and_not_nought() -> None:
     )
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.floats(-1, 1), st.floats(-1, 1))
 def test_millionths_keep_which_of_two_is_larger(one: float, other: float) -> None:
     def kept(gain: float) -> int:
