@@ -24,6 +24,8 @@ COMMANDS: dict[str, str] = {
     "keys": "make, list, expire and revoke API keys",
     "tenants": "make, list, expire and revoke tenants",
     "budgets": "where budgets and limits stand in the running gateway",
+    "route": "which tier a prompt would go to, and why",
+    "calibrate": "fit the router to your own pair of models",
     "report": "what was used and what it cost",
     "reprice": "price an open period again, and correct what changes",
     "audit": "who changed what, and whether the log of it is whole",
