@@ -24,6 +24,8 @@ COMMANDS: dict[str, str] = {
     "keys": "make, list, expire and revoke API keys",
     "tenants": "make, list, expire and revoke tenants",
     "budgets": "where budgets and limits stand in the running gateway",
+    "route": "which tier a prompt would go to, and why",
+    "calibrate": "fit the router to your own pair of models",
     "report": "what was used and what it cost",
     "simulate": "recorded traffic under another policy: cost, tiers, quality, budgets",
     "quality": "whether cheap answers were good enough, and what was saved",
