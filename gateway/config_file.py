@@ -156,9 +156,8 @@ def _known_path(document: Document, loc: Path) -> Path:
     """Pydantic's location without what it adds for unions and for mapping keys."""
     path: Path = ()
     for part in loc:
-        if (*path, part) not in document.values:
-            break
-        path = (*path, part)
+        if (*path, part) in document.values:
+            path = (*path, part)
     return path
 
 
