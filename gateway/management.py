@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,11 +13,13 @@ from gateway.admin.services import AdminServices, ConfigInForce
 from gateway.books_desk import keeper_of
 from gateway.front.asgi import AsgiApp
 from gateway.keydirectory import KeyDirectory
+from gateway.quality.discounts import cache_discounts
 from gateway.runtime import FLUSH_WITHIN_S, Runtime
 from metering.audit.entry import Author, Entry
 from metering.audit.read import audit_rows
 from metering.audit.verify import verify
 from metering.budgets import Standing
+from metering.days import utc_day
 from metering.event import Event
 from metering.event_query import query_events
 from metering.quality.report import QualityQuery, QualityReport, quality_report
@@ -64,7 +67,10 @@ class _View:
 
     def quality(self, query: QualityQuery) -> QualityReport:
         self.flush()
-        return quality_report(self._runtime.reader, query)
+        runtime = self._runtime
+        day = utc_day(runtime.clock.wall_ns() // 1000)
+        discounts = cache_discounts(runtime.services.live.snapshot, day)
+        return quality_report(runtime.reader, replace(query, cache_discounts=discounts))
 
     def events(
         self,

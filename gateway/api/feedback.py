@@ -15,7 +15,7 @@ import orjson
 from gateway.answering import json_headers
 from gateway.api.read import check_content_type, optional, parse_json, required
 from gateway.errors import BadRequest
-from gateway.front.client import Client
+from gateway.front.client import Client, ClientLeft
 from gateway.services import Services
 from metering.quality.rows import FeedbackRow
 
@@ -31,7 +31,11 @@ async def give_feedback(services: Services, client: Client) -> None:
     """Raises BadRequest naming the field; Unauthorized; Unavailable."""
     caller = services.identify(client.header(b"authorization"), client.header(b"x-api-key"))
     check_content_type(client.header(b"content-type"), client.header(b"content-encoding"))
-    fields = parse_json(await client.body(MAX_BODY_BYTES), MAX_DEPTH)
+    try:
+        body_given = await client.body(MAX_BODY_BYTES)
+    except ClientLeft:
+        return
+    fields = parse_json(body_given, MAX_DEPTH)
     request_id, score, comment = read_feedback(fields)
     at_us = services.clock.wall_ns() // 1000
     await services.quality.feedback(FeedbackRow(caller.tenant, caller.key, request_id, at_us, score, comment))

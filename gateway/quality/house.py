@@ -27,7 +27,17 @@ from router.decision import Choice, Decision, NoCandidate, RouteRequest
 from router.features import outline
 
 _NOT_PASSED_ON = frozenset(
-    {"stream", "stream_options", "logprobs", "top_logprobs", "store", "metadata", "n", "user"}
+    {
+        "stream",
+        "stream_options",
+        "logprobs",
+        "top_logprobs",
+        "store",
+        "metadata",
+        "n",
+        "user",
+        "safety_identifier",
+    }
 )
 """Of a client's request: how it is delivered, who asked, and what a vendor would keep of it."""
 

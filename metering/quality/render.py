@@ -14,10 +14,17 @@ from metering.quality.report import QualityReport, RouteQuality
 from metering.render import inert, instant
 
 _SHARES = ("regret", "quality_lost", "agreement")
-_MONEY = ("saved_nanos", "escalated_nanos", "shadow_nanos", "judge_nanos", "gateway_nanos")
+_MONEY = (
+    "saved_nanos",
+    "escalated_nanos",
+    "shadow_nanos",
+    "judge_nanos",
+    "gateway_nanos",
+    "lost_prefix_nanos",
+)
 _COUNTS = ("escalated", "compared", "unknown", "unknown_cost_events")
 _WORDS = {
-    "lost_prefix_cache": "what switching models lost in prompt caches",
+    "lost_prefix_cache": "what leaving the dearest model lost of its prompt cache",
     "gateway_time": "the gateway's own time (quality.usd_per_cpu_hour)",
 }
 
@@ -126,8 +133,9 @@ def _lines(route: RouteQuality) -> Iterator[tuple[str, str]]:
     yield from ((title, _share(interval)) for title, interval in shares if interval is not None)
     yield "saved", _money(route.saved_nanos)
     others, judge, gateway = route.shadow_nanos, route.judge_nanos, route.gateway_nanos
-    costs = (("less other tiers", others), ("less judge", judge), ("less gateway", gateway))
-    yield from ((title, _money(nanos)) for title, nanos in costs if nanos is not None)
+    parts = (("other tiers", others), ("judge", judge), ("caches lost", route.lost_prefix_nanos))
+    costs = [(title, nanos) for title, nanos in (*parts, ("gateway", gateway)) if nanos is not None]
+    yield from ((f"less {title}", _money(nanos)) for title, nanos in costs)
     yield "net saved", _net(route.net)
     if route.unknown_cost_events:
         yield "unpriced", f"{route.unknown_cost_events:,} attempts: what is saved is not known exactly"

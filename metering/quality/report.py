@@ -4,7 +4,8 @@
     regret      share of them where the other tier's answer was better than the one that was served
     agreement   share of ties
     saved       baseline - cost of the route's answers, without what escalated answers cost
-    net         saved, less comparisons and judge (the tenant weir-quality) and less the gateway's own time
+    net         saved, less comparisons and judge (the tenant weir-quality), less what leaving the dearest
+                model lost of its prompt cache, and less the gateway's own time
 
 What is not known is None and named in `left_out`, never taken for 0.
 """
@@ -15,13 +16,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 
 from metering.ledger import LedgerReader
 from metering.money import divide_half_even, usd_to_nanos
 from metering.periods import ReportError
 from metering.quality.interval import Interval, NanosInterval, mean_of, sum_of
+from metering.quality.prefix import TierInput, lost_nanos
 from metering.quality.read import Compared, FeedbackSums, feedback_sums, overhead_us, verdict_counts
-from metering.reports import ReportQuery, ReportRow, usage_report
+from metering.reports import ReportQuery, ReportRow, UsageSums, usage_report
 
 HOUSE_TENANT = "weir-quality"
 """Who pays for comparisons."""
@@ -37,6 +40,8 @@ class QualityQuery:
     until_us: int | None = None
     route: str | None = None
     usd_per_cpu_hour: Decimal | None = None
+    cache_discounts: Mapping[str, Decimal] = field(default_factory=dict)
+    """Route -> what a million tokens of its dearest tier cost less out of the prompt cache, USD at list."""
 
     def __post_init__(self) -> None:
         if self.from_us is not None and self.until_us is not None and self.from_us >= self.until_us:
@@ -69,6 +74,8 @@ class RouteQuality:
     judge_nanos: int | None
     gateway_nanos: int | None
     """All of the gateway's own time for these requests: at most so much did deciding cost."""
+    lost_prefix_nanos: int | None
+    """What leaving the dearest model lost of its prompt cache: an estimate (see prefix.py)."""
     net: NanosInterval | None
     unknown_cost_events: int
     left_out: tuple[str, ...]
@@ -96,6 +103,9 @@ class _Books:
     by_purpose: dict[str, int] = field(default_factory=dict)
     unknown: int = 0
     hours: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    inputs: dict[str, TierInput] = field(default_factory=dict)
+    list_nanos: int = 0
+    cost_nanos: int = 0
 
 
 def quality_report(reader: LedgerReader, query: QualityQuery) -> QualityReport:
@@ -112,7 +122,7 @@ def quality_report(reader: LedgerReader, query: QualityQuery) -> QualityReport:
     return QualityReport(
         query,
         tuple(
-            _of_route(name, books[name], compared[name], _priced(took_us.get(name), query))
+            _of_route(name, books[name], compared[name], query, _priced(took_us.get(name), query))
             for name in sorted(wanted)
         ),
         tuple(sums for sums in matched if query.route in (None, sums.route)),
@@ -148,11 +158,20 @@ def _add_answers(books: _Books, row: ReportRow) -> None:
         books.saved = _plus(books.saved, sums.saved_by_route_nanos)
         books.hours[hour] += sums.saved_by_route_nanos or 0
         books.unknown += sums.unknown_cost_events
+        _add_input(books, tier, sums)
     elif outcome == "escalated":
         books.escalated += sums.attempts
         books.escalated_nanos = _plus(books.escalated_nanos, sums.cost_nanos)
         books.hours[hour] -= sums.cost_nanos or 0
         books.unknown += sums.unknown_cost_events
+
+
+def _add_input(books: _Books, tier: str, sums: UsageSums) -> None:
+    tokens = sums.input_uncached_tokens + sums.cache_read_tokens + sums.cache_write_tokens
+    before = books.inputs.get(tier, TierInput(0, 0))
+    books.inputs[tier] = TierInput(before.tokens + tokens, before.read + sums.cache_read_tokens)
+    books.list_nanos += sums.list_nanos or 0
+    books.cost_nanos += sums.cost_nanos or 0
 
 
 def _add_purpose(books: _Books, row: ReportRow) -> None:
@@ -170,13 +189,14 @@ def _plus(total: int | None, amount: int | None) -> int | None:
 
 
 def _of_route(
-    name: str, books: _Books, groups: Sequence[Compared], gateway_nanos: int | None
+    name: str, books: _Books, groups: Sequence[Compared], query: QualityQuery, gateway_nanos: int | None
 ) -> RouteQuality:
     known = [group for group in groups if group.better is not None]
     saved = books.saved
     if saved is not None:
         saved -= books.escalated_nanos or 0
-    left_out = (LOST_PREFIX_CACHE, *(() if gateway_nanos is not None else (GATEWAY_TIME,)))
+    lost = _lost_prefix(books, query.cache_discounts.get(name))
+    parts = ((LOST_PREFIX_CACHE, lost), (GATEWAY_TIME, gateway_nanos))
     return RouteQuality(
         route=name,
         answers=dict(sorted(books.answers.items())),
@@ -192,18 +212,28 @@ def _of_route(
         shadow_nanos=books.by_purpose.get("shadow"),
         judge_nanos=books.by_purpose.get("judge"),
         gateway_nanos=gateway_nanos,
-        net=None if saved is None else _net(books, gateway_nanos or 0),
+        lost_prefix_nanos=lost,
+        net=None if saved is None else _net(books, (gateway_nanos or 0) + (lost or 0)),
         unknown_cost_events=books.unknown,
-        left_out=left_out,
+        left_out=tuple(part for part, nanos in parts if nanos is None),
     )
 
 
-def _net(books: _Books, gateway_nanos: int) -> NanosInterval:
+def _lost_prefix(books: _Books, discount: Decimal | None) -> int | None:
+    """None where unknown; nothing was left where nothing but the dearest tier answered."""
+    dearest = _dearest(books.answers)
+    if discount is None or dearest is None:
+        return None
+    factor = Fraction(books.cost_nanos, books.list_nanos) if books.list_nanos else Fraction(1)
+    return lost_nanos(books.inputs, dearest, discount, factor)
+
+
+def _net(books: _Books, costs_nanos: int) -> NanosInterval:
     value, low, high = sum_of([amount for _, amount in sorted(books.hours.items())])
     return NanosInterval(
-        value - gateway_nanos,
-        None if low is None else low - gateway_nanos,
-        None if high is None else high - gateway_nanos,
+        value - costs_nanos,
+        None if low is None else low - costs_nanos,
+        None if high is None else high - costs_nanos,
     )
 
 
@@ -216,13 +246,17 @@ def _mean(groups: Iterable[Compared], of: Callable[[float], float]) -> Interval 
 
 
 def _large_share(answers: Mapping[str, int]) -> float | None:
-    """Tiers are named `small` and `large`, or by their number."""
-    ranks = {tier: rank for tier in answers if (rank := _rank(tier)) is not None}
-    total = sum(answers[tier] for tier in ranks)
+    total = sum(count for tier, count in answers.items() if _rank(tier) is not None)
     if not total:
         return None
-    dearest = max(ranks, key=lambda tier: ranks[tier])
-    return answers[dearest] / total if ranks[dearest] > 1 else 0.0
+    dearest = _dearest(answers)
+    return 0.0 if dearest is None else answers[dearest] / total
+
+
+def _dearest(answers: Mapping[str, int]) -> str | None:
+    """Of the tiers that answered, unless that is the first: `small` and `large`, or by their number."""
+    ranks = {tier: rank for tier in answers if (rank := _rank(tier)) is not None and rank > 1}
+    return max(ranks, key=lambda tier: ranks[tier]) if ranks else None
 
 
 def _rank(tier: str) -> int | None:

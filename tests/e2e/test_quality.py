@@ -97,6 +97,16 @@ async def test_a_doubtful_answer_is_escalated_and_both_are_paid_for(place: Place
     assert answer.headers["x-weir-cost-usd"] == "0.000023000"
 
 
+async def test_tokens_that_a_doubtful_answer_did_not_report_are_counted(place: Place) -> None:
+    answer = await answer_of(place, asks(small={**UNSURE, "unmetered": True}, large=LARGE))
+    request_id = answer.headers["x-request-id"]
+    await asyncio.to_thread(until, lambda: len(place.rows(request_id)) == 2, "both rows")
+    rows = place.rows(request_id)
+    told = [(row["outcome"], row["provenance"], row["output_tokens"]) for row in rows]
+    assert sorted(told) == [("completed", "vendor", 2), ("escalated", "counted", 3)]
+    assert "x-weir-cost-usd" not in answer.headers  # not known yet when the answer went out
+
+
 async def test_openais_sdk_keeps_the_log_probabilities_that_it_asked_for(place: Place) -> None:
     client = openai.AsyncOpenAI(base_url=place.gateway.base_url, api_key=KEY, max_retries=0)
     async with client:
@@ -314,6 +324,20 @@ async def test_feedback_is_stored_and_the_last_word_counts(place: Place) -> None
         {"tenant": "one", "key": "k", "score": 0.25, "comment": ""},
         {"tenant": "two", "key": "k", "score": 1.0, "comment": ""},
     ]
+
+
+async def test_who_leaves_in_the_middle_of_feedback_is_no_defect(place: Place) -> None:
+    port = httpx.URL(place.gateway.base_url).port
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = (
+        f"POST /v1/feedback HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: 90\r\n\r\n"
+    )
+    writer.write(head.encode() + b'{"request_id"')
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    assert (await get(place, "/health/live")).status == 200
+    assert "failed outside of the road" not in place.everything_said()
 
 
 async def test_a_purse_that_is_empty_ends_comparisons_and_nothing_else(place: Place) -> None:

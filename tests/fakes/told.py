@@ -1,9 +1,10 @@
 """A mode in which the prompt says what each model answers.
 
 The prompt holds `<<JSON>>`: model name (before the `/`) -> {"text", "times", "logprob", "finish", "calls",
-"prefers", "waits"}.
+"prefers", "waits", "unmetered"}.
 With "logprob", every word of the text has that log-probability, where they are asked for; "prefers" is for a
-judge, who chooses the answer that holds that text; "waits" answers nothing until the client has left.
+judge, who chooses the answer that holds that text; "waits" answers nothing until the client has left,
+"unmetered" reports no usage.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ def _answer(fields: dict[str, Any], text: str, part: dict[str, Any]) -> dict[str
     choice = answer["choices"][0]
     choice["message"]["content"] = text
     choice["finish_reason"] = part.get("finish", "stop")
+    if part.get("unmetered"):
+        del answer["usage"]
     if calls := part.get("calls"):
         choice["message"]["tool_calls"] = calls
     if fields.get("logprobs") and "logprob" in part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -10,19 +11,22 @@ import pytest
 
 from gateway.config_file import ConfigError, LoadedConfig, parse
 from gateway.describe import describe, in_words
+from gateway.quality.discounts import cache_discounts
 from gateway.snapshot import Snapshot, compile_snapshot
 from metering.catalogue import GenaiCatalogue
 
 TODAY = date(2026, 1, 1)
 
 
-def loaded(shadow: dict[str, Any] | None = None, **route: Any) -> LoadedConfig:
-    """Two tiers and a judge beside them."""
+def loaded(
+    shadow: dict[str, Any] | None = None, rates: list[dict[str, Any]] | None = None, **route: Any
+) -> LoadedConfig:
+    """Two tiers and a judge beside them. `rates` come after the plain ones."""
     models = {name: name for name in ("small", "large", "judge")}
     file: dict[str, Any] = {
         "backends": {"b": {"kind": "vllm", "url": "http://b:1/v1", "models": models}},
         "models": {"auto": {"tiers": ["small", "large"], **route}},
-        "rates": [{"model": name, "input": 1} for name in models],
+        "rates": [{"model": name, "input": 1} for name in models] + (rates or []),
         "tenants": {"acme": {}},
         "quality": {} if shadow is None else {"shadow": shadow},
     }
@@ -74,6 +78,13 @@ def test_in_words() -> None:
 
 def test_what_is_not_asked_for_costs_the_road_nothing() -> None:
     assert (snapshot().cascades, snapshot().shadow, snapshot().budgets) == ({}, None, ())
+
+
+def test_a_prompt_cache_has_a_discount_where_both_prices_are_known() -> None:
+    rate = {"model": "large", "input": 2, "cache_read": "0.5", "from": "2026-01-01"}
+    compiled = compile_snapshot(loaded(rates=[rate]).settings, 1, GenaiCatalogue(), TODAY)
+    assert cache_discounts(compiled, TODAY) == {"auto": Decimal("1.5")}
+    assert cache_discounts(snapshot(), TODAY) == {}
 
 
 def test_the_days_purse_is_a_budget_of_the_houses_tenant() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,11 @@ from metering.outcome import Outcome
 from metering.periods import ReportError
 from metering.quality.interval import FEWEST_HOURS, mean_of, sum_of
 from metering.quality.ledger import QualityLedger
+from metering.quality.prefix import TierInput, lost_nanos
 from metering.quality.render import render_csv, render_json, render_text
 from metering.quality.report import QualityQuery, QualityReport, quality_report
 from metering.quality.rows import FeedbackRow, VerdictRow
+from metering.usage import Provenance, TokenUsage
 from tests.fakes.events import NEW_YEAR_2026_US, make_event
 
 HOUR_US = 3_600_000_000
@@ -110,6 +113,37 @@ def test_the_gateways_time_is_priced_where_a_price_is_known(either_url: str) -> 
     assert route.left_out == ("lost_prefix_cache",)
 
 
+def test_what_leaving_the_dearest_model_lost_of_its_cache_is_taken_off(tmp_path: Path) -> None:
+    """The dearest tier reads 600 of 1,000 tokens from its cache; the cheap one read 100 of its 1,000."""
+    address = f"sqlite:///{tmp_path / 'weir.db'}"
+    with closing(open_ledger(address)) as ledger:
+        for number, tier, read in ((1, "small", 100), (2, "large", 600)):
+            usage = TokenUsage(1000 - read, read, 0, 10, 0, Provenance.VENDOR)
+            ledger.append([make_event(number, tier=tier, usage=usage, list_nanos=1000, cost_nanos=1100)])
+    (unknown,) = report_of(address).routes
+    (known,) = report_of(address, cache_discounts={"auto": Decimal(2)}).routes
+    assert (unknown.lost_prefix_nanos, "lost_prefix_cache" in unknown.left_out) == (None, True)
+    assert known.lost_prefix_nanos == 500 * 2 * 1000 * 11 // 10
+    assert "lost_prefix_cache" not in known.left_out
+    assert known.net is not None
+    assert unknown.net is not None
+    assert known.net.value == unknown.net.value - known.lost_prefix_nanos
+
+
+@given(st.integers(0, 10**6), st.integers(1, 10**6), st.integers(0, 10**6), st.integers(1, 10**6))
+def test_what_was_lost_is_never_negative_and_unknown_without_a_rate(
+    read: int, more: int, read_elsewhere: int, elsewhere: int
+) -> None:
+    tiers = {
+        "large": TierInput(read + more, read),
+        "small": TierInput(read_elsewhere + elsewhere, read_elsewhere),
+    }
+    lost = lost_nanos(tiers, "large", Decimal("0.5"), Fraction(1))
+    assert (lost is None) == (read == 0)
+    assert lost is None or 0 <= lost <= (read_elsewhere + elsewhere) * 500
+    assert lost_nanos(tiers, "tier-3", Decimal(1), Fraction(1)) is None
+
+
 def test_regret_and_agreement_are_of_what_was_decided(url: str) -> None:
     (route,) = report_of(url).routes
     assert (route.compared, route.unknown) == (3, 1)
@@ -163,7 +197,7 @@ def test_the_three_forms_say_the_same(url: str) -> None:
     text = render_text(report)
     assert "regret           33.3%, between" in text
     assert "net saved        0.0000045 USD, too few hours for an interval" in text
-    assert "not in it        what switching models lost in prompt caches" in text
+    assert "not in it        what leaving the dearest model lost of its prompt cache" in text
 
 
 def test_the_command(url: str, capsys: pytest.CaptureFixture[str]) -> None:

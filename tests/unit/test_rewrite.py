@@ -92,3 +92,13 @@ def test_whatever_the_body_the_meaning_changes_in_two_places_only(
 def test_a_stream_is_asked_for_where_the_client_wants_none(said: bytes) -> None:
     asked = orjson.loads(rewritten(b'{"model":"up"' + said + b"}", stream=True))
     assert asked == {"model": "up", "stream": True, "stream_options": {"include_usage": True}}
+
+
+def test_what_the_gateway_asks_for_itself_is_added_or_replaces_what_was_said() -> None:
+    body = b'{"model": "m", "n": 1.0}'
+    added = upstream_body(body, orjson.loads(body), model="m", stream=False, added={"logprobs": True})
+    assert added == b'{"model": "m", "n": 1.0,"logprobs":true}'
+    body = b'{"model": "m", "logprobs": false}'
+    replaced = upstream_body(body, orjson.loads(body), model="m", stream=True, added={"logprobs": True})
+    fields = orjson.loads(replaced)
+    assert (fields["logprobs"], fields["stream"]) == (True, True)
