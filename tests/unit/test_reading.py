@@ -48,7 +48,9 @@ def test_a_reading_names_each_row_once_and_counts_options() -> None:
     assert number(reading, "ends_asking") == 0
 
 
-@pytest.mark.parametrize("text", ["", "?", "\ud800 lone", "你好，世界", "🙂" * 300, "\x00\n\n", "x" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "?", "\ud800 lone", "你好，世界", "🙂" * 300, "\x00\n\n", "x" * 100_000]
+)
 def test_no_text_is_too_odd(text: str) -> None:
     reading = read_text(text, VOCABULARY)
     assert np.isfinite(reading.surface).all()
@@ -64,7 +66,9 @@ def test_a_reading_survives_being_kept() -> None:
     assert again.chars == reading.chars
 
 
-@pytest.mark.parametrize("spoil", [lambda d: d[:3], lambda d: d[:-1], lambda d: b"\x09" + d[1:], lambda d: b""])
+@pytest.mark.parametrize(
+    "spoil", [lambda d: d[:3], lambda d: d[:-1], lambda d: b"\x09" + d[1:], lambda d: b""]
+)
 def test_what_is_no_reading_is_refused(spoil: Any) -> None:
     with pytest.raises(ValueError, match="reading"):
         Reading.from_bytes(spoil(read_text("the root", VOCABULARY).to_bytes()))
