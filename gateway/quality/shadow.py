@@ -40,6 +40,7 @@ from router.compare import (
 )
 from router.decision import Candidate, Choice, Decision, RouteRequest
 from router.features import outline
+from router.gain import GainModel
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +48,8 @@ MAX_BODY_BYTES = 256_000
 """Of a request that is kept for a comparison."""
 
 Answer = Callable[[], Mapping[str, Any] | None]
-Read = Callable[[RouteRequest], bytes | None]
-"""What the gain model read of a request, packed, for calibration; None where there is none."""
+Read = Callable[[GainModel, RouteRequest], bytes | None]
+"""What the route's gain model reads of a request, packed, for calibration; None where it reads nothing."""
 
 
 class Job(NamedTuple):
@@ -168,8 +169,13 @@ class Shadow:
             method=found.method,
             judge_model=found.judge,
             cost_nanos=found.cost_nanos,
-            reading=None if self._read is None else self._read(_request(job)),
+            reading=self._reading(job),
         )
+
+    def _reading(self, job: Job) -> bytes | None:
+        if self._read is None:
+            return None
+        return self._read(job.snapshot.routes[job.decision.route].model, _request(job))
 
 
 # ---------------------------------------------------------------------- which

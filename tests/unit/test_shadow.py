@@ -42,7 +42,7 @@ class House:
         self.asked = 0
         self.gate = asyncio.Event()
         self.gate.set()
-        self.shadow = Shadow(self._write, lambda request: request.tenant.encode())
+        self.shadow = Shadow(self._write, lambda model, request: f"{model.version} {request.tenant}".encode())
         clock = SimpleNamespace(wall_ns=lambda: 1_767_225_600_000_000_000)
         self.services = cast(Services, SimpleNamespace(metrics=self.metrics, clock=clock))
         monkeypatch.setattr(shadow, "ask_again", self._ask)
@@ -101,7 +101,7 @@ async def test_a_row_says_which_tier_served_and_what_the_decision_was(house: Hou
     (row,) = house.rows
     assert (row.served, row.served_tier, row.other_tier) == ("large", "large", "small")
     assert (row.gain, row.threshold, row.known, row.model_version) == (0.1, 0.2, 1, "m1")
-    assert (row.verdict, row.method, row.cost_nanos, row.reading) == ("tie", "text", 30, b"acme")
+    assert (row.verdict, row.method, row.cost_nanos, row.reading) == ("tie", "text", 30, b"prior-1 acme")
 
 
 @pytest.mark.parametrize(
