@@ -12,11 +12,11 @@ import pytest
 
 from gateway.cli import main
 from gateway.commands.simulate import _Progress
+from gateway.gain_models import shipped
 from gateway.replay.replay import Replay
 from metering.event import Routing
 from metering.ledger_url import open_ledger, open_reader
 from metering.reports import ReportQuery, usage_report
-from router.prior import PriorGain
 from tests.fakes.events import NEW_YEAR_2026_US, make_event
 from tests.fakes.replays import cost_of, decider, replay, routed
 
@@ -37,7 +37,8 @@ class House:
         self.folder = folder
         self.url = f"sqlite:///{folder / 'weir.db'}"
         self.present = self.write("weir.yaml", "balanced")
-        self.bound = PriorGain().threshold(0.3)
+        self.model = shipped(None)
+        self.bound = self.model.threshold(0.3)
 
     def write(self, name: str, policy: str, more: str = "") -> str:
         path = self.folder / name
@@ -50,7 +51,7 @@ class House:
         for number in range(count):
             gain = number / count / 2
             model = "large" if gain >= self.bound else "small"
-            routing = Routing(round(gain * 1e6), None, 0, PriorGain.version, 100, "")
+            routing = Routing(round(gain * 1e6), None, 0, self.model.version, 100, "")
             row = make_event(
                 number,
                 started_us=first_us + number,
