@@ -75,17 +75,6 @@ class Decider:
             )
         return Again(decision.choices[0].candidate, "")
 
-    def level(self, route: str, model: str) -> float | None:
-        """Where the model stands among the route's tiers, from 0 (cheapest) to 1 (dearest); a model that is
-        no tier counts as the dearest, as rules do. None for a route that is not there."""
-        found = self.snapshot.routes.get(route)
-        if found is None:
-            return None
-        last = len(found.tiers) - 1
-        places = (n for n, tier in enumerate(found.tiers) if any(c.model == model for c in tier))
-        place = next(places, last)
-        return place / last if last else 0.0
-
     def _climbs(self, event: Event, reason: str) -> bool:
         """Whether a cascade would have asked tier after tier: neither streams, nor what a rule or a budget
         decides."""

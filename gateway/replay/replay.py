@@ -19,6 +19,9 @@ from router.output_length import OutputLengths
 
 ECONOMY = "budget:economy"
 """The reason of a row that a budget sent to the cheap tiers."""
+CIRCUMSTANCES = ("sticky:", "load:", "fit:")
+"""Reasons of rows that went elsewhere than the policy said, because of what no row tells. They stay there
+unless the new file decides otherwise than the present one."""
 
 
 @dataclass(slots=True)
@@ -87,29 +90,21 @@ class Replay:
 
     def _decided(self, row: Recorded, tags: Tags, subject: Subject, candidate: Candidate) -> Priced:
         event = row.event
+        present = self._decided_now(event, tags, subject)
         sums = self.tally.of(event.tenant, event.route)
         sums.decided += 1
         moved = candidate.model != event.served_model
+        if moved and present is not None and event.reason.startswith(CIRCUMSTANCES):
+            moved = candidate.model != present.model
         sums.moved += moved
-        self._place(event, candidate, sums)
-        self._compare_present(event, tags, subject)
+        self._place(event, candidate.model if moved else event.served_model, sums)
         if not moved or event.usage is None:
             return Priced(row.cost_nanos, False)
         return priced_on(event, candidate, self.new.snapshot, self.gpu_rates)
 
-    def _place(self, event: Event, candidate: Candidate, sums: Sums) -> None:
-        after = self.new.level(event.route, candidate.model) or 0.0
-        before = self.present.level(event.route, event.served_model)
-        if before is None:
-            before = self.new.level(event.route, event.served_model) or 0.0
-        sums.large_before += before == 1.0
-        sums.large_after += after == 1.0
-        routing = event.routing
-        if routing is not None and routing.gain is not None:
-            self.tally.quality.add(routing.gain / MICRO, routing.known != 0, before, after)
-
-    def _compare_present(self, event: Event, tags: Tags, subject: Subject) -> None:
-        """How far replaying can be believed: does the present file, asked again, say what it said?"""
+    def _decided_now(self, event: Event, tags: Tags, subject: Subject) -> Candidate | None:
+        """By the present file, asked again. How often it says what was chosen then tells how far a replay can
+        be believed."""
         budgets = _uses(self.present, self.charged, subject, event)
         again = self.present.decide(
             event, tags, economy=event.reason == ECONOMY, budgets=budgets, output_tokens=self._expected(event)
@@ -117,6 +112,26 @@ class Replay:
         if again.candidate is not None:
             self.tally.comparable += 1
             self.tally.repeated += again.candidate.model == event.served_model
+        return again.candidate
+
+    def _place(self, event: Event, model: str, sums: Sums) -> None:
+        """`model`: where the row goes."""
+        before, after = self._level(event.route, event.served_model), self._level(event.route, model)
+        sums.large_before += before == 1.0
+        sums.large_after += after == 1.0
+        routing = event.routing
+        if routing is not None and routing.gain is not None:
+            self.tally.quality.add(routing.gain / MICRO, routing.known != 0, before, after)
+
+    def _level(self, route: str, model: str) -> float:
+        """From 0 (cheapest) to 1 (dearest), among the tiers of whichever file has more of them; what is no
+        tier counts as the dearest, as rules do."""
+        files = [decider.snapshot.routes.get(route) for decider in (self.present, self.new)]
+        for tiers in sorted((each.tiers for each in files if each is not None), key=len, reverse=True):
+            for place, tier in enumerate(tiers):
+                if any(candidate.model == model for candidate in tier):
+                    return place / (len(tiers) - 1) if len(tiers) > 1 else 1.0
+        return 1.0
 
     def _count(self, row: Recorded, cost: Priced) -> None:
         sums = self.tally.of(row.event.tenant, row.event.route)

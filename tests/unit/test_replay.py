@@ -65,6 +65,32 @@ def test_the_interval_of_the_quality_is_that_of_a_mean() -> None:
     assert interval[1] - interval[0] == pytest.approx(2 * 1.959964 * deviation * 200**0.5)
 
 
+@pytest.mark.parametrize("reason", ["sticky:large", "load:small>large", "fit:small>large"])
+def test_what_circumstances_moved_stays_there_unless_the_files_differ(reason: str) -> None:
+    rows = [routed(1, 0.2, "large", reason=reason), routed(2, 0.85, "large", reason=reason)]
+    same = replayed(rows, decider(0.3), decider(0.3)).tally
+    assert (same.total().moved, same.total().change_nanos) == (0, 0)
+    assert (same.total().large_after, same.repeated, same.comparable) == (2, 1, 2)
+    other = replayed(rows, decider(0.3), decider(0.1)).tally
+    assert (other.total().moved, other.total().large_after) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "change"),
+    [("small, large", "large", 0.2), ("large", "small, large", -0.2), ("large", "large", 0)],
+)
+def test_tiers_are_placed_on_one_scale_for_both_files(now: str, then: str, change: float) -> None:
+    """One row of gain 0.2: on the small tier of the file that has one, else on the large one."""
+    files = [
+        decider(0.3, models={"auto": {"tiers": tiers.split(", "), "policy": {"large_share": 0.3}}})
+        for tiers in (now, then)
+    ]
+    was = "small" if now.startswith("small") else "large"
+    found = replayed([routed(1, 0.2, was)], *files).tally
+    assert found.quality.change == pytest.approx(change)
+    assert found.total().large_after == (then == "large")
+
+
 def test_a_new_rule_needs_no_gain_and_an_old_one_leaves_none() -> None:
     rows = [routed(1, None, "small", tenant="legal"), routed(2, None, "small", tenant="acme")]
     found = replayed(rows, decider(0.3), decider(0.3, **LEGAL_LARGE))
