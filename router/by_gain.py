@@ -6,28 +6,48 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from router.cost import marginal_nanos
-from router.decision import Route, RouteRequest
+from router.decision import Candidate, Route, RouteRequest
 from router.gain import Gain
 from router.pacing import pressure_of
 from router.policy import Policy, dollar_bounds, share_bounds, tier_at
 from router.sticky import kept_tokens, priced, saved_nanos, stay
 
 
-class FirstTier(NamedTuple):
-    tier: int
+class First(NamedTuple):
+    """Who comes first, and why."""
+
+    candidates: Sequence[Candidate]
+    ordered: Sequence[Candidate]
+    """They, and the line behind them."""
+    tier: int | None
     reason: str
     details: dict[str, Any]
+    ruled: bool = False
+    """A rule named them: no other model answers for want of room."""
     found: Gain | None = None
     threshold: float | None = None
 
 
-def by_gain(request: RouteRequest, route: Route, policy: Policy) -> FirstTier:
+def at_tier(
+    route: Route,
+    tier: int,
+    reason: str,
+    details: dict[str, Any],
+    found: Gain | None = None,
+    threshold: float | None = None,
+) -> First:
+    return First(route.tiers[tier], route.orders[tier], tier, reason, details, False, found, threshold)
+
+
+def by_gain(request: RouteRequest, route: Route, policy: Policy) -> First:
     """For a route of two tiers or more."""
     found = route.model.gain(request)
     gain = found.gain
     pressed = route.pacing * pressure_of(request.budgets) if route.pacing and request.budgets else 0.0
-    costs = _costs(request, route) if policy.usd_per_gain is not None else None
-    bounds = _bounds(route, policy, pressed, costs)
+    if pressed or policy.usd_per_gain is not None:
+        bounds = _bounds(route, policy, pressed, _costs(request, route))
+    else:
+        bounds = route.bounds[policy.name]
     tier, threshold = tier_at(gain, bounds), bounds[0]
     sign = "<" if gain < threshold else ">="
     reason = f"{'gain' if found.known else 'prior'}:{gain:.3f}{sign}{threshold:.3f}"
@@ -43,20 +63,20 @@ def by_gain(request: RouteRequest, route: Route, policy: Policy) -> FirstTier:
         details = _details(request, route, policy, found, bounds)
         details["pacing"] = round(pressed, 3)
         details["sticky"] = None if before is None else route.tiers[before][0].tier
-    return FirstTier(tier, reason, details, found, threshold)
+    return at_tier(route, tier, reason, details, found, threshold)
 
 
 def _bounds(
-    route: Route, policy: Policy, pressed: float, costs: Sequence[int | float | None] | None
+    route: Route, policy: Policy, pressed: float, costs: Sequence[int | float | None]
 ) -> tuple[float, ...]:
     """`costs` of each tier, for a policy of dollars."""
-    if policy.usd_per_gain is not None and costs is not None:
+    if policy.usd_per_gain is not None:
         known = [cost for cost in costs if cost is not None]
         if len(known) == len(costs):
             return dollar_bounds(known, policy.usd_per_gain * (1.0 - pressed))
     if pressed:
         return share_bounds(route.model, policy.share * (1.0 - pressed), len(route.tiers))
-    return route.bounds[policy]
+    return route.bounds[policy.name]
 
 
 def _leaning(

@@ -7,32 +7,13 @@ loads, the conversation's last turn) is part of the request.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from router.by_gain import FirstTier, by_gain
+from router.by_gain import First, at_tier, by_gain
 from router.cost import marginal_nanos, with_costs
 from router.decision import Candidate, Decision, Look, NoCandidate, Route, RouteRequest, in_order
 from router.fit import Fitting, described, fitting, nothing_fits
-from router.gain import Gain
 from router.rules import Rule, first_match
-
-
-class First(NamedTuple):
-    """Who comes first, and why."""
-
-    candidates: Sequence[Candidate]
-    ordered: Sequence[Candidate]
-    """They, and the line behind them."""
-    tier: int | None
-    wanted: str
-    """How a reason that speaks of another outcome names it."""
-    reason: str
-    details: dict[str, Any]
-    may_burst: bool
-    """Another model may answer where the engine of this one has no room."""
-    found: Gain | None = None
-    threshold: float | None = None
-    version: str = ""
 
 
 class GainRouter:
@@ -49,13 +30,29 @@ class GainRouter:
             raise NoCandidate(nothing_fits(found.dropped))
         reason = first.reason
         if choices[0] not in first.candidates:
-            reason = f"fit:{first.wanted}>{choices[0].tier}"
+            wanted = reason if first.ruled else first.candidates[0].tier
+            reason = f"fit:{wanted}>{choices[0].tier}"
         elif request.loads:
-            moved = with_room(choices, first.candidates, request, first.may_burst)
+            moved = with_room(choices, first.candidates, request, not first.ruled)
             if moved[0] not in first.candidates:
                 reason = f"load:{choices[0].tier}>{moved[0].tier}"
             choices = moved
-        return _decision(route.name, choices, found, request, reason, first)
+        if request.explain:
+            _explain(first.details, choices, found, request)
+        gain = first.found
+        known, version = (None, "") if gain is None else (gain.known, route.model.version)
+        return Decision(
+            route.name,
+            with_costs(choices, request),
+            reason,
+            first.details,
+            request.prompt_tokens,
+            None if gain is None else gain.gain,
+            first.threshold,
+            known,
+            version,
+            first.tier,
+        )
 
 
 def direct(candidates: Sequence[Candidate], request: RouteRequest) -> Decision:
@@ -69,7 +66,10 @@ def direct(candidates: Sequence[Candidate], request: RouteRequest) -> Decision:
         raise NoCandidate(nothing_fits(found.dropped))
     if request.loads:
         choices = with_room(choices, choices, request, False)
-    return _decision("", choices, found, request, "explicit", _EXPLICIT._replace(details={}))
+    details: dict[str, Any] = {}
+    if request.explain:
+        _explain(details, choices, found, request)
+    return Decision("", with_costs(choices, request), "explicit", details, request.prompt_tokens)
 
 
 def with_room(
@@ -94,45 +94,23 @@ def _ruled(rule: Rule, route: Route) -> First:
     # Outside the tiers the dearest follows: whoever writes a rule wants it followed upwards rather than down.
     ordered = in_order(first, route, len(route.tiers) - 1 if tier is None else tier)
     reason = f"rule:{rule.position}"
-    return First(
-        first, ordered, tier, reason, reason, {"rule": rule.position, "use": rule.use}, may_burst=False
-    )
+    return First(first, ordered, tier, reason, {"rule": rule.position, "use": rule.use}, ruled=True)
 
 
 def _by_policy(request: RouteRequest, route: Route, rule: Rule | None) -> First:
     policy = route.policy if rule is None or rule.policy is None else rule.policy
     if request.api == "embeddings":
-        return _at(route, FirstTier(0, "embeddings", {}))
+        return at_tier(route, 0, "embeddings", {})
     if request.economy:
-        return _at(route, FirstTier(0, "budget:economy", {}))
+        return at_tier(route, 0, "budget:economy", {})
     if len(route.tiers) == 1:
-        return _at(route, FirstTier(0, "single", {}))
+        return at_tier(route, 0, "single", {})
     chosen = by_gain(request, route, policy)
-    if rule is not None:
-        chosen = chosen._replace(reason=f"{chosen.reason},rule:{rule.position}")
-        if request.explain:
-            chosen.details["rule"] = rule.position
-    return _at(route, chosen)
-
-
-def _at(route: Route, chosen: FirstTier) -> First:
-    tier, reason, details, found, threshold = chosen
-    first = route.tiers[tier]
-    return First(
-        first,
-        route.orders[tier],
-        tier,
-        first[0].tier,
-        reason,
-        details,
-        True,
-        found,
-        threshold,
-        "" if found is None else route.model.version,
-    )
-
-
-_EXPLICIT = First((), (), None, "", "explicit", {}, may_burst=False)
+    if rule is None:
+        return chosen
+    if request.explain:
+        chosen.details["rule"] = rule.position
+    return chosen._replace(reason=f"{chosen.reason},rule:{rule.position}")
 
 
 def _one_model(candidates: Sequence[Candidate], request: RouteRequest) -> Sequence[Candidate]:
@@ -142,40 +120,6 @@ def _one_model(candidates: Sequence[Candidate], request: RouteRequest) -> Sequen
         return candidates
     model = next((c.model for c in candidates if request.needs <= c.features), None)
     return [c for c in candidates if model in (None, c.model)]
-
-
-def _decision(
-    name: str,
-    choices: Sequence[Candidate],
-    found: Fitting,
-    request: RouteRequest,
-    reason: str,
-    first: First,
-) -> Decision:
-    if request.explain:
-        _explain(first.details, choices, found, request)
-    gain = first.found
-    if gain is None:
-        return Decision(
-            name,
-            with_costs(choices, request),
-            reason,
-            first.details,
-            request.prompt_tokens,
-            tier=first.tier,
-        )
-    return Decision(
-        name,
-        with_costs(choices, request),
-        reason,
-        first.details,
-        request.prompt_tokens,
-        gain.gain,
-        first.threshold,
-        gain.known,
-        first.version,
-        first.tier,
-    )
 
 
 def _explain(

@@ -151,9 +151,9 @@ class Route:
     orders: tuple[tuple[Candidate, ...], ...] = field(init=False)
     """Per tier, what to try in which order when it is the one chosen: itself, the dearer ones upwards, the
     cheaper ones downwards, the fallbacks; each model on each backend once."""
-    bounds: Mapping[Policy, tuple[float, ...]] = field(init=False, repr=False, compare=False)
-    """Per policy of the route and its rules, the gain from which a conversation leaves each tier upwards;
-    of those policies that do not depend on the request."""
+    bounds: Mapping[str, tuple[float, ...]] = field(init=False, repr=False, compare=False)
+    """Name of a policy, the route's or a rule's -> the gain from which a conversation leaves each tier upwards,
+    as long as nothing of the request itself changes that."""
     margin: float = field(init=False, repr=False, compare=False)
     """How far beyond a bound a gain must be before a conversation changes its tier."""
 
@@ -164,7 +164,7 @@ class Route:
         object.__setattr__(
             self,
             "bounds",
-            {each: share_bounds(self.model, each.share, len(self.tiers)) for each in policies},
+            {each.name: share_bounds(self.model, each.share, len(self.tiers)) for each in policies},
         )
         spread = self.model.threshold(SPREAD[0]) - self.model.threshold(SPREAD[1])
         object.__setattr__(self, "margin", MARGIN * max(0.0, spread))

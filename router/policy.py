@@ -27,7 +27,7 @@ class Policy:
     is unknown."""
 
     name: str
-    """As the file says it: `balanced`, `large_share 0.3`, `usd_per_gain 0.02`."""
+    """As the file says it: `balanced`, `large_share 0.3`, `usd_per_gain 0.02`. Names it for good."""
     share: float
     usd_per_gain: float | None = None
 
@@ -38,12 +38,12 @@ def named(name: str) -> Policy:
 
 
 def large_share(share: float) -> Policy:
-    return Policy(f"large_share {share:g}", share)
+    return Policy(f"large_share {share}", share)
 
 
 def usd_per_gain(usd: float) -> Policy:
     """Up while the extra dollars are at most the gain times that."""
-    return Policy(f"usd_per_gain {usd:g}", SHARES["balanced"], usd)
+    return Policy(f"usd_per_gain {usd}", SHARES["balanced"], usd)
 
 
 class Calibrated(Protocol):

@@ -52,6 +52,8 @@ MATHS_WORDS = _words(
     theorem prove proof angle triangle polynomial"""
 )
 _CODE_MARKS = (b"```", b"def ", b"class ", b"import ", b"return ", b"</", b"();", b"SELECT ", b"#include")
+_KNOWN = CODE_WORDS | EXTRACTION_WORDS | MATHS_WORDS
+_CHOICE_MARKS = (b"B.", b"B)", b"B:")
 _CHOICES = re.compile(rb"(?:^|\n)[ \t]*\(?B[.):]")
 _BREAKS = b"?!.,:()[]{}\"'`*#<>\n"
 _FOLD = bytes.maketrans(_BREAKS, b" " * len(_BREAKS)).lower()
@@ -90,9 +92,9 @@ class PriorGain:
 def family_of(text: str) -> str:
     """What kind of task a text looks like, by its marks and a few English words."""
     read = text[:READ_CHARS].encode("utf-8", "surrogatepass")
-    if _CHOICES.search(read) is not None:
+    if any(map(read.__contains__, _CHOICE_MARKS)) and _CHOICES.search(read) is not None:
         return "choice"
-    words = frozenset(read.translate(_FOLD).split())
+    words = _KNOWN.intersection(read.translate(_FOLD).split())
     if words & CODE_WORDS or sum(map(read.count, _CODE_MARKS)) >= 2:
         return "code"
     if words & EXTRACTION_WORDS:
