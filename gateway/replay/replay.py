@@ -42,6 +42,8 @@ class Replay:
     first_us: int | None = None
     last_us: int | None = None
 
+    _levels: dict[tuple[str, str], float] = field(default_factory=dict)
+
     def __post_init__(self) -> None:
         asked = self.present.snapshot.spending
         self.charged = BudgetReplay(self.present.snapshot.budgets if asked else ())
@@ -126,6 +128,12 @@ class Replay:
     def _level(self, route: str, model: str) -> float:
         """From 0 (cheapest) to 1 (dearest), among the tiers of whichever file has more of them; what is no
         tier counts as the dearest, as rules do."""
+        known = self._levels.get((route, model))
+        if known is None:
+            known = self._levels[route, model] = self._level_among_tiers(route, model)
+        return known
+
+    def _level_among_tiers(self, route: str, model: str) -> float:
         files = [decider.snapshot.routes.get(route) for decider in (self.present, self.new)]
         for tiers in sorted((each.tiers for each in files if each is not None), key=len, reverse=True):
             for place, tier in enumerate(tiers):
