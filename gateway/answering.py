@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from math import isfinite
+from typing import Any
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError
@@ -12,10 +14,14 @@ from gateway.front.wire import Header
 from gateway.ids import ulid
 from gateway.journey import Journey
 from metering.budgets import Left, Unit
-from router.decision import Decision
+from router.decision import Choice, Decision
 
 JSON = (b"content-type", b"application/json")
 EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
+MAX_EXPLANATION_BYTES = 4_096
+"""Servers and clients refuse heads that are much larger: nginx takes 4 or 8 KiB for all of them together."""
+SHOWN_CHOICES = 4
+"""Where an explanation is too long."""
 _LIMIT_NAMES: dict[Unit, tuple[bytes, bytes]] = {
     "requests": (b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"),
     "tokens": (b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"),
@@ -88,23 +94,66 @@ def request_id_header(clock: Clock) -> Header:
 
 
 def explanation(decision: Decision) -> bytes:
-    """The whole decision as one line of JSON, in ASCII: safe in a header whatever a name holds."""
-    choices = [
-        {
-            "model": choice.candidate.model,
-            "backend": choice.candidate.backend,
-            "tier": choice.candidate.tier,
-            "expected_usd": None if choice.expected_nanos is None else choice.expected_nanos / 1e9,
-        }
-        for choice in decision.choices
-    ]
-    whole = {
+    """The whole decision as one line of JSON, in ASCII: safe in a header whatever a name holds. What would be
+    more than MAX_EXPLANATION_BYTES is shortened, and `cut` says what was."""
+    whole: dict[str, Any] = {
         "route": decision.route,
         "reason": decision.reason,
-        "choices": choices,
+        "gain": decision.gain,
+        "threshold": decision.threshold,
+        "known": decision.known,
+        "gain_model": decision.model_version or None,
+        "choices": [_told(choice) for choice in decision.choices],
         "details": dict(decision.details),
     }
-    return json.dumps(whole, default=str).encode("ascii")
+    for shorten in (_as_it_is, _fewer_choices, _plain_details, _no_details, _hardly_anything):
+        whole = shorten(whole)
+        told = json.dumps(_finite(whole), default=str, allow_nan=False).encode("ascii")
+        if len(told) <= MAX_EXPLANATION_BYTES:
+            break
+    return told
+
+
+def _told(choice: Choice) -> dict[str, Any]:
+    candidate, nanos = choice
+    return {
+        "model": candidate.model,
+        "backend": candidate.backend,
+        "tier": candidate.tier,
+        "expected_usd": None if nanos is None else nanos / 1e9,
+    }
+
+
+def _as_it_is(whole: dict[str, Any]) -> dict[str, Any]:
+    return whole
+
+
+def _fewer_choices(whole: dict[str, Any]) -> dict[str, Any]:
+    return {**whole, "choices": whole["choices"][:SHOWN_CHOICES], "cut": "choices"}
+
+
+def _plain_details(whole: dict[str, Any]) -> dict[str, Any]:
+    """Numbers and words, no lists."""
+    details = {name: value for name, value in whole["details"].items() if not isinstance(value, (dict, list))}
+    return {**whole, "details": details, "cut": "choices, details"}
+
+
+def _no_details(whole: dict[str, Any]) -> dict[str, Any]:
+    return {**whole, "details": {}}
+
+
+def _hardly_anything(whole: dict[str, Any]) -> dict[str, Any]:
+    """Of names as long as that, nothing fits."""
+    return {"route": whole["route"][:100], "reason": whole["reason"][:100], "cut": "all but the beginning"}
+
+
+def _finite(value: Any) -> Any:
+    """Bounds may be infinite, which JSON has no word for."""
+    if isinstance(value, Mapping):
+        return {str(name): _finite(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return str(value) if isinstance(value, float) and not isfinite(value) else value
 
 
 def usd(nanos: int) -> bytes:

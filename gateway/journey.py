@@ -14,7 +14,7 @@ from gateway.ids import ulid
 from gateway.tenants import Caller
 from metering.budgets import Left, Permit, Subject
 from metering.days import utc_day
-from metering.event import Event
+from metering.event import Event, Routing
 from metering.outcome import Outcome
 from router.decision import Candidate, Decision
 
@@ -32,6 +32,8 @@ class Journey:
     caller: Caller | None = None
     call: Call | None = None
     decision: Decision | None = None
+    routing: Routing | None = None
+    """The decision as rows hold it; None where nothing was routed."""
     served: Candidate | None = None
     stand_in: bool = False
     event: Event | None = None

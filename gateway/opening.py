@@ -8,7 +8,7 @@ from gateway.exchange import Tried
 from gateway.settle import UNKNOWN, charge, tags_text
 from gateway.snapshot import Snapshot
 from metering.dialects.reported import Reported
-from metering.event import Event
+from metering.event import Event, Routing
 from metering.ledger import Row
 from metering.outcome import Outcome
 from metering.rows import to_row
@@ -42,16 +42,18 @@ def open_payload(tried: Tried) -> list[Any]:
         tried.decision.prompt_tokens,
         requested_output_tokens(call.fields),
         journey.cache_status,
+        *(journey.routing or ()),
     ]
 
 
 def interrupted_row(snapshot: Snapshot, process: str, event_id: str, payload: Any) -> Row:
     """The attempt reached its upstream, and then the gateway, `process`, died: what it cost is estimated from
     the size of the prompt and the output that was expected. Its time of death is not known, so it lasts no
-    time."""
+    time. A journal of an older release has no routing."""
     (
         request_id, attempt, started_us, tenant, cost_center, project, key, tags, api, requested_model, route,
         tier, reason, backend, served_model, stream, stand_in, prompt_tokens, output_tokens, cache_status,
+        *routing,
     ) = payload  # fmt: skip
     expected = min(output_tokens or DEFAULT_OUTPUT_TOKENS, DEFAULT_OUTPUT_TOKENS)
     usage = TokenUsage(
@@ -99,5 +101,6 @@ def interrupted_row(snapshot: Snapshot, process: str, event_id: str, payload: An
             stand_in=stand_in,
             process=process,
             kind="attempt",
+            routing=Routing(*routing) if routing else None,
         )
     )

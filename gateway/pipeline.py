@@ -23,6 +23,7 @@ from gateway.journey import Journey
 from gateway.keeping import lookup, place_of, serve_kept
 from gateway.metrics import OTHER
 from gateway.quality.cascade import climb
+from gateway.routing_row import routing_of
 from gateway.sending import send
 from gateway.services import Services
 from gateway.snapshot import Snapshot
@@ -154,7 +155,7 @@ def _asked(exchange: Exchange) -> RouteRequest:
         dict(call.tags),
         call.explain,
         wants_economy(exchange),
-        None,
+        exchange.services.lengths.expected(call.model, caller.tenant, prompt_tokens),
         exchange.journey.started_us,
         budget_uses(exchange) if exchange.snapshot.spending else (),
         None,
@@ -176,9 +177,11 @@ def _route(exchange: Exchange, asked: RouteRequest, rule: Rule | None) -> Decisi
             return direct(snapshot.direct[exchange.call.model], asked)
         if route.sticky and has_earlier_turns(asked.api, asked.fields):
             asked = asked._replace(previous=last_turn(exchange))
-        return exchange.services.router.decide(asked, route, rule)
+        decision = exchange.services.router.decide(asked, route, rule)
     except NoCandidate as nothing:
         raise NothingFits(nothing.message, param="model") from None
+    exchange.journey.routing = routing_of(decision, asked)
+    return decision
 
 
 # ---------------------------------------------------------------------- ends

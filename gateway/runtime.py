@@ -26,6 +26,7 @@ from gateway.gpu_keeper import GpuKeeper
 from gateway.gpu_time import GpuMeters
 from gateway.keystore import open_key_store
 from gateway.keywatch import KeyStatus, KeyWatcher
+from gateway.lengths import metered_lengths
 from gateway.metrics import Metrics
 from gateway.opening import interrupted_row
 from gateway.quality.desk import QualityDesk
@@ -44,12 +45,13 @@ from metering.days import utc_day
 from metering.journal import Journal, Recovered, Shipper
 from metering.journal.journal import SEGMENT_BYTES
 from metering.journal.meter import JournalMeter
-from metering.ledger import Books, Row
+from metering.ledger import Books, LedgerError, Row
 from metering.ledger_url import open_ledger, open_reader
 from metering.quality.ledger import QualityLedger
 from metering.reports import ReportQuery, UsageReport, usage_report
 from metering.store.gpu_read import GpuView
 from router.deciding import GainRouter
+from router.output_length import OutputLengths
 
 WATCH_FILE_EVERY_S = 1.0
 TAKE_OVER_EVERY_S = 30.0
@@ -141,6 +143,7 @@ class Runtime:
             meter=self.meter,
             budgets=self.budgets.desk,
             gpus=self.gpus,
+            lengths=OutputLengths(),
             metrics=Metrics(),
             usage=self.usage,
             quality=self.quality,
@@ -170,6 +173,7 @@ class Runtime:
             self._loop.create_task(self._watch_file()),
             self._loop.create_task(self._take_over_now_and_then()),
             self._loop.create_task(self._keep_up()),
+            self._loop.create_task(self._seed_lengths()),
             self._loop.create_task(self._record_start()),
         ]
         self.news("started", version=1, config=self.loaded.path)
@@ -289,6 +293,14 @@ class Runtime:
                 self.audit.record_start, self.reader, loaded.path, loaded.text_hash
             )
             await asyncio.sleep(0 if done else AUDIT_AGAIN_AFTER_S)
+
+    async def _seed_lengths(self) -> None:
+        """Nothing waits for it: until it is done, and where the ledger is away, lengths are learned anew."""
+        try:
+            metered = await asyncio.to_thread(metered_lengths, self.reader, self.clock.wall_ns() // 1000)
+        except LedgerError:
+            return
+        self.services.lengths.seed(metered)
 
     def _compile(self, settings: GatewaySettings, version: int) -> Snapshot:
         return compile_snapshot(settings, version, self.catalogue, utc_day(self.clock.wall_ns() // 1000))

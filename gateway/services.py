@@ -24,6 +24,7 @@ from gateway.usage_desk import UsageDesk
 from metering.budgets import BudgetDesk
 from metering.journal.meter import JournalMeter
 from router.decision import Router
+from router.output_length import OutputLengths
 
 if TYPE_CHECKING:
     from gateway.quality.shadow import Shadow  # it asks models on the road, which is built on this
@@ -83,6 +84,8 @@ class Services:
     meter: JournalMeter
     budgets: BudgetDesk
     gpus: GpuMeters
+    lengths: OutputLengths
+    """Of answers, as far as they are expected."""
     metrics: Metrics
     usage: UsageDesk
     quality: QualityDesk

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import orjson
 
 from gateway.exchange import Exchange, Tried
+from gateway.lengths import learn_from
 from gateway.services import Services
 from gateway.snapshot import Snapshot
 from metering.days import utc_day
@@ -143,6 +144,7 @@ def _let_go(tried: Tried, event: Event) -> None:
 def record(services: Services, event: Event) -> None:
     services.meter.record(event)
     services.metrics.attempt(event)
+    learn_from(services.lengths, event)
 
 
 def tags_text(tags: tuple[tuple[str, str], ...]) -> str:
@@ -180,6 +182,7 @@ def make_event(
         usage, money.price_version, money.list_nanos, money.cost_nanos, money.baseline_nanos,
         journey.cache_status, 0, first_token_us, total_us, overhead_us, stand_in,
         exchange.services.meter.process, None, None, None, None, "attempt" if attempt else "hit",
+        "", journey.routing,
     )  # fmt: skip
 
 

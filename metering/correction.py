@@ -32,6 +32,7 @@ def correction_of(
         decode_us=None,
         gpu_ns=None if event.gpu_ns is None else 0,
         gpu_nanos=None,
+        routing=None,
         price_version=price_version,
         list_nanos=difference.list_nanos,
         cost_nanos=difference.cost_nanos,

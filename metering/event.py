@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from metering.outcome import Outcome
 from metering.usage import TokenUsage
 
 WAS_UNKNOWN = "was_unknown"
 """The `error` of a correction that prices what had no price: one unknown cost less."""
+
+
+class Routing(NamedTuple):
+    """What a router chose by, as rows hold it: enough to choose again under another policy."""
+
+    gain: int | None
+    """Predicted quality of the route's dearest tier minus the cheapest's, in millionths; None where no model
+    was asked."""
+    threshold: int | None
+    """The gain from which the policy left the cheapest tier, in millionths; None where none was asked."""
+    known: int | None
+    """1: the model knows such conversations; 0: its prior spoke; None where it was not asked."""
+    gain_model: str | None
+    """The version of the model that predicted the gain."""
+    prompt_tokens: int
+    """The estimate that the router had, before anybody counted."""
+    needs: str
+    """What the request cannot do without beside its API, sorted: `json_schema,tools`, or ''."""
 
 
 @dataclass(slots=True)
@@ -96,3 +115,5 @@ class Event:
     corrects: str = ""
     """The id of the event that a correction corrects, '' otherwise. A correction that gives a first price to
     an event whose cost was unknown has `error` WAS_UNKNOWN and full amounts."""
+    routing: Routing | None = None
+    """None where nothing was routed: the client named a model, the cache answered, or a row corrects one."""

@@ -98,7 +98,8 @@ class UsageSums:
     saved_by_cache_nanos: int | None
     """Sum of baseline - cost over `cached` events, whose cost is 0."""
     saved_by_route_nanos: int | None
-    """Sum of baseline - cost over `completed` events of a route. Negative where routing cost more. What
+    """Sum of baseline - cost over `completed` events of a route, less what answers cost that a cascade judged
+    away (`escalated`): without routing nobody had asked for them. Negative where routing cost more. What
     failed attempts cost is no saving's business: it stands in `cost_nanos`."""
     unknown_cost_events: int
     """Events whose price was unknown: their cost is missing above, it is not 0."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from metering.event import Event
+from metering.event import Event, Routing
 from metering.ledger import EventRejected, Row
 from metering.outcome import Outcome
 from metering.usage import Provenance, TokenUsage
@@ -18,15 +18,27 @@ USAGE_COLUMNS = (
     "reasoning_tokens",
     "provenance",
 )
-_FIELDS = tuple(field.name for field in fields(Event))
+ROUTING_COLUMNS = (
+    "route_gain",
+    "route_threshold",
+    "route_known",
+    "gain_model",
+    "prompt_tokens_estimate",
+    "route_needs",
+)
+"""In the order of Routing."""
+_FIELDS = tuple(field.name for field in fields(Event) if field.name != "routing")
 _USAGE_AT = _FIELDS.index("usage")
 _FIRST_COLUMNS = (*_FIELDS[:_USAGE_AT], *USAGE_COLUMNS, *_FIELDS[_USAGE_AT + 1 :])
-ADDED_COLUMNS = ("cache_write_1h_tokens",)
-"""Part of the usage too. At the end: a journal may hold rows that were written before there were these."""
+ADDED_COLUMNS = ("cache_write_1h_tokens", *ROUTING_COLUMNS)
+"""Part of the usage too, and the routing. At the end: a journal may hold rows that were written before there
+were these."""
 COLUMNS = (*_FIRST_COLUMNS, *ADDED_COLUMNS)
-"""The columns of `events`, in the order of `to_row`: Event's fields, with `usage` spread out."""
+"""The columns of `events`, in the order of `to_row`: Event's fields, `usage` and `routing` spread out."""
 
 _NO_USAGE = (None,) * len(USAGE_COLUMNS)
+_NO_ROUTING = (None,) * len(ROUTING_COLUMNS)
+_MISSING_IN_OLDER = frozenset({len(ADDED_COLUMNS), len(ROUTING_COLUMNS)})
 
 
 def to_row(e: Event) -> Row:
@@ -45,13 +57,14 @@ def to_row(e: Event) -> Row:
         1 if e.stand_in else 0,
         e.process, e.prefill_us, e.decode_us, e.gpu_ns, e.gpu_nanos, e.kind, e.corrects,
         None if u is None else u.cache_write_1h,
+        *(e.routing or _NO_ROUTING),
     )  # fmt: skip
 
 
 def whole(row: Row) -> Row:
-    """A row of the older, shorter form with None for what it lacks; any other row as it is."""
+    """A row of an older, shorter form with None for what it lacks; any other row as it is."""
     missing = len(COLUMNS) - len(row)
-    return (*row, *(None,) * missing) if 0 < missing <= len(ADDED_COLUMNS) else row
+    return (*row, *(None,) * missing) if missing in _MISSING_IN_OLDER else row
 
 
 def storable(row: Row) -> Row:
@@ -63,10 +76,12 @@ def storable(row: Row) -> Row:
 
 
 def from_row(row: Row) -> Event:
-    """The event that `to_row` made this row of, be it in this form or the shorter one."""
+    """The event that `to_row` made this row of, be it in this form or a shorter one."""
     named: dict[str, Any] = dict(zip(COLUMNS, whole(row), strict=True))
     uncached, read, write, output, reasoning, said_by = (named.pop(column) for column in USAGE_COLUMNS)
     write_1h = named.pop("cache_write_1h_tokens")
+    routing = Routing._make(named.pop(column) for column in ROUTING_COLUMNS)
+    named["routing"] = None if routing.prompt_tokens is None else routing
     named["usage"] = (
         None
         if said_by is None

@@ -99,8 +99,11 @@ EVENT_MEASURES: Mapping[str, Expression] = {
     "cost_nanos": _E.cost_nanos,
     "baseline_nanos": _if(or_(_HIT, _E.outcome == _text("completed")), _E.baseline_nanos),
     "saved_by_cache_nanos": _if(_HIT, _difference(), _number(0)),
-    "saved_by_route_nanos": _if(
-        and_(_E.outcome == _text("completed"), _E.route != _text("")), _difference(), _number(0)
+    "saved_by_route_nanos": case(
+        (_E.route == _text(""), _number(0)),
+        (_E.outcome == _text("completed"), _difference()),
+        (_E.outcome == _text("escalated"), _number(0) - _E.cost_nanos),
+        else_=_number(0),
     ),
     "unknown_cost_events": _unknown_cost(),
     "counted_cost_nanos": _if(_E.provenance == _text("counted"), _E.cost_nanos),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, Table, Text
 
-from metering.rows import COLUMNS
+from metering.rows import COLUMNS, ROUTING_COLUMNS
 from metering.store.names import DIMENSION_COLUMNS, INTEGER_DIMENSIONS, MEASURES
 
 _MAY_BE_NULL = frozenset(
@@ -24,6 +24,7 @@ _MAY_BE_NULL = frozenset(
         "decode_us",
         "gpu_ns",
         "gpu_nanos",
+        *ROUTING_COLUMNS,
     }
 )
 INTEGER_COLUMNS = frozenset(
@@ -38,7 +39,7 @@ INTEGER_COLUMNS = frozenset(
         "total_us",
         "overhead_us",
     }
-    | (_MAY_BE_NULL - {"provenance"})
+    | (_MAY_BE_NULL - {"provenance", "gain_model", "route_needs"})
 )
 
 metadata = MetaData()

@@ -115,6 +115,12 @@ async def test_a_decision_explains_itself_when_asked(place: Place) -> None:
     assert told["route"] == "auto"
     assert [choice["model"] for choice in told["choices"]]
     assert told["choices"][0]["expected_usd"] > 0
+    (row,) = place.rows(answer.headers["x-request-id"])
+    assert row["gain_model"] == told["gain_model"]
+    assert row["route_gain"] == round(told["gain"] * 1e6)
+    assert row["route_threshold"] == round(told["threshold"] * 1e6)
+    assert row["route_known"] == int(told["known"])
+    assert (row["prompt_tokens_estimate"], row["route_needs"]) == (told["details"]["prompt_tokens"], "")
 
 
 async def test_what_routing_saved_is_the_baseline_minus_the_cost(place: Place) -> None:

@@ -72,6 +72,12 @@ def saved(chosen: Sequence[Event], claims: Callable[[Event], bool]) -> int | Non
     return known_sum(difference(event) if claims(event) else 0 for event in chosen)
 
 
+def saved_by_route(event: Event) -> int | None:
+    if event.route and event.outcome is Outcome.ESCALATED:
+        return None if event.cost_nanos is None else -event.cost_nanos
+    return difference(event) if event.route and event.outcome is Outcome.COMPLETED else 0
+
+
 def by_hand(chosen: Sequence[Event]) -> UsageSums:
     """The definitions of UsageSums, in Python."""
     hits = [event for event in chosen if event.outcome is Outcome.CACHED]
@@ -95,9 +101,7 @@ def by_hand(chosen: Sequence[Event]) -> UsageSums:
         cost_nanos=known_sum(event.cost_nanos for event in chosen),
         baseline_nanos=known_sum(event.baseline_nanos for event in chosen if event.outcome in earns),
         saved_by_cache_nanos=saved(chosen, lambda event: event.outcome is Outcome.CACHED),
-        saved_by_route_nanos=saved(
-            chosen, lambda event: event.outcome is Outcome.COMPLETED and event.route != ""
-        ),
+        saved_by_route_nanos=known_sum(map(saved_by_route, chosen)),
         unknown_cost_events=sum(event.cost_nanos is None for event in chosen),
         counted_cost_nanos=said_by(Provenance.COUNTED),
         estimated_cost_nanos=said_by(Provenance.ESTIMATED),

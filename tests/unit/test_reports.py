@@ -114,6 +114,15 @@ def test_a_failed_attempt_costs_but_claims_no_saving(report: Report) -> None:
     assert (sums.cost_nanos, sums.baseline_nanos, sums.saved_by_route_nanos) == (1600, 9000, 7900)
 
 
+def test_an_answer_that_a_cascade_judged_away_is_taken_off_the_saving(report: Report) -> None:
+    events = [
+        make_event(1, request_id="r", cost_nanos=500, baseline_nanos=8000, outcome=Outcome.ESCALATED),
+        make_event(2, request_id="r", attempt=2, cost_nanos=9000, baseline_nanos=9000),
+    ]
+    sums = report(events).totals
+    assert (sums.cost_nanos, sums.baseline_nanos, sums.saved_by_route_nanos) == (9500, 9000, -500)
+
+
 def test_savings_by_cache_and_by_route(report: Report) -> None:
     events = [
         hit(1, baseline_nanos=9000),

@@ -1,0 +1,1 @@
+"""How far the predicted length of answers is off, on recorded traces."""

@@ -1,0 +1,167 @@
+"""The gain model that an artefact holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from router.decision import RouteRequest
+from router.gain import Gain
+from router.model.archive import Archive, ArtefactError
+from router.model.head import Head
+from router.model.lexicon import Lexicon
+from router.model.reading import Reading, read
+from router.model.surface import NAMES, Floats
+
+FAMILIES = ("choice", "code", "maths", "question", "text")
+KNOWN_NOVELTY = 0.5
+"""Up to here the model speaks; beyond it, the prior."""
+SHARES = 201
+_LOG_CHARS, _OPTIONS, _NUMBERS = (NAMES.index(name) for name in ("log_chars", "options", "numbers"))
+_CODE, _FENCE, _CURLY, _HOW = (NAMES.index(name) for name in ("code", "fence", "log_curly", "how"))
+_BACKSLASH, _EQUALS, _ASKS = (NAMES.index(n) for n in ("log_backslash", "log_equals", "ends_asking"))
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Prior(NamedTuple):
+    """What is expected of a prompt that is like nothing seen: longer ones gain more."""
+
+    mean: float
+    per_log_chars: float
+    log_chars: float
+    """Where `mean` is expected."""
+    families: tuple[float, ...]
+    """Added, per family."""
+
+    def gain(self, log_chars: float, family: int) -> float:
+        gained: float = self.mean + self.per_log_chars * (log_chars - self.log_chars) + self.families[family]
+        return gained
+
+
+class Familiar(NamedTuple):
+    """Where the prompts lie that a model was fitted on."""
+
+    centres: Floats
+    radii: Floats
+    """Per centre, the distance within which nearly all of its prompts lie."""
+    unknown: float
+    """The share of unknown words that nearly none of them exceeded."""
+
+    def novelty(self, inputs: Floats, unknown: float) -> float:
+        """0 to 1; KNOWN_NOVELTY at the border."""
+        away = self.centres - inputs
+        far = sqrt(float((np.einsum("ij,ij->i", away, away) / self.radii).min()))
+        return min(1.0, KNOWN_NOVELTY * max(far, unknown / self.unknown))
+
+
+class LearnedGain:
+    """A GainModel: pure, immutable, safe to share between threads."""
+
+    def __init__(
+        self, lexicon: Lexicon, head: Head, prior: Prior, familiar: Familiar, shares: Floats, version: str
+    ) -> None:
+        self.lexicon = lexicon
+        self.head = head
+        self.prior = prior
+        self.familiar = familiar
+        self.shares = shares
+        """Gains that are exceeded by the shares 1, 1 - 1/200, ... 0 of what it was calibrated on."""
+        self._version = version
+
+    @property
+    def version(self) -> str:
+        return self._version
+
+    def gain(self, request: RouteRequest) -> Gain:
+        reading = read(request, self.lexicon.vocabulary)
+        found = self.of_reading(reading)
+        return found._replace(details=self._details(reading, found)) if request.explain else found
+
+    def of_reading(self, reading: Reading) -> Gain:
+        inputs = self.lexicon.inputs(reading)
+        novelty = self.familiar.novelty(inputs, self.lexicon.unknown(reading))
+        kind = family(reading.surface)
+        known = novelty <= KNOWN_NOVELTY
+        gained = (
+            float(self.head.gains(inputs))
+            if known
+            else self.prior.gain(float(reading.surface[_LOG_CHARS]), kind)
+        )
+        return Gain(max(-1.0, min(1.0, gained)), known, novelty, FAMILIES[kind], _NOTHING)
+
+    def threshold(self, large_share: float) -> float:
+        place = (1.0 - min(1.0, max(0.0, large_share))) * (len(self.shares) - 1)
+        return float(np.interp(place, np.arange(len(self.shares)), self.shares))
+
+    def _details(self, reading: Reading, found: Gain) -> Mapping[str, Any]:
+        inputs = self.lexicon.inputs(reading)
+        return {
+            "model": self.version,
+            "model_gain": round(float(self.head.gains(inputs)), 4),
+            "prior_gain": round(
+                self.prior.gain(float(reading.surface[_LOG_CHARS]), FAMILIES.index(found.family)), 4
+            ),
+            "chars": reading.chars,
+            "words": len(reading.rows),
+            "unknown_words": round(self.lexicon.unknown(reading), 3),
+        }
+
+
+def family(surface: Floats) -> int:
+    """The place in FAMILIES of what a text looks like."""
+    if surface[_OPTIONS] >= 3:
+        return 0
+    if surface[_CODE] or surface[_FENCE] or surface[_CURLY] > 1.5:
+        return 1
+    if surface[_BACKSLASH] > 1.0 or surface[_EQUALS] > 1.0 or surface[_NUMBERS] > 1.0:
+        return 2
+    return 3 if surface[_ASKS] else 4
+
+
+def from_archive(archive: Archive, lexicon: Lexicon) -> LearnedGain:
+    """Raises ArtefactError."""
+    if archive.text("lexicon_version") != lexicon.version:
+        raise ArtefactError(
+            f"{archive.path}: lexicon_version is {archive.text('lexicon_version')}; this version of Weir "
+            f"ships {lexicon.version}: calibrate again"
+        )
+    width = len(lexicon.constant) + len(NAMES)
+    directions = archive.array("directions", (width, None))
+    waves = directions.shape[1]
+    centres = archive.array("centres", (None, width))
+    prior = archive.array("prior", (3 + len(FAMILIES),)).tolist()
+    return LearnedGain(
+        lexicon,
+        Head(
+            directions.astype(np.float32),
+            archive.array("phases", (waves,)),
+            archive.array("waves", (waves,)),
+            archive.array("slopes", (width,)),
+            archive.number("offset"),
+        ),
+        Prior(prior[0], prior[1], prior[2], tuple(prior[3:])),
+        Familiar(centres, archive.array("radii", (len(centres),)), archive.number("unknown")),
+        archive.array("shares", (SHARES,)),
+        archive.text("version"),
+    )
+
+
+def fields_of(model: LearnedGain) -> dict[str, Any]:
+    """What `from_archive` reads back."""
+    return {
+        "lexicon_version": model.lexicon.version,
+        "version": model.version,
+        "directions": model.head.directions.astype(np.float16),
+        "phases": model.head.phases,
+        "waves": model.head.waves,
+        "slopes": model.head.slopes,
+        "offset": float(model.head.offset),
+        "prior": np.array([*model.prior[:3], *model.prior.families], np.float64),
+        "centres": model.familiar.centres,
+        "radii": model.familiar.radii,
+        "unknown": float(model.familiar.unknown),
+        "shares": model.shares,
+    }
