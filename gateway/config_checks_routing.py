@@ -8,6 +8,7 @@ from gateway.config import GatewaySettings
 from gateway.config_budgets import RollingSettings
 from gateway.config_findings import Finding, Names, model_exists, tenant_exists
 from gateway.config_routing import PolicySettings, RuleConditions
+from gateway.gain_models import artefact_problem
 from gateway.problems import Path, did_you_mean
 from router.tiers import is_tier_name, tier_names
 
@@ -34,9 +35,8 @@ def _routes(settings: GatewaySettings, names: Names) -> Iterator[Finding]:
         for key, used in (("tiers", route.tiers), ("fallback", route.fallback)):
             for position, model in enumerate(used):
                 yield from model_exists((*here, key, position), model, names)
-        if route.artefact is not None:
-            message = "is not supported by this version: remove it (every route has the prior's gain)"
-            yield Finding((*here, "artefact"), message)
+        if route.artefact is not None and (problem := artefact_problem(route.artefact)):
+            yield Finding((*here, "artefact"), problem)
         for position, model in enumerate(route.tiers):
             if model in route.tiers[:position]:
                 yield Finding((*here, "tiers", position), f"{model} is already a tier of this route")

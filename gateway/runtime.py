@@ -21,6 +21,7 @@ from gateway.config_file import ConfigError, LoadedConfig
 from gateway.conversations import Conversations
 from gateway.counting import TokenCounter
 from gateway.errors import Unauthorized, Unavailable
+from gateway.gain_models import reading_of
 from gateway.gauges import Gauges
 from gateway.gpu_keeper import GpuKeeper
 from gateway.gpu_time import GpuMeters
@@ -97,7 +98,7 @@ class Runtime:
         self.gpus = GpuMeters(settings, self.clock)
         self.usage = UsageDesk(self.report)
         self.quality = QualityDesk(QualityLedger(settings.ledger))
-        self.shadow = Shadow(self.quality.verdict)
+        self.shadow = Shadow(self.quality.verdict, reading_of)
         self.budgets = BudgetOffice(
             settings.state,
             budgets_of(settings),

@@ -16,7 +16,7 @@ from gateway.backends.registry import backend_for
 from gateway.budget_settings import budgets_of, is_limit
 from gateway.compile_routes import Engine, GainModels, asks_budgets, compile_routes, engines_of
 from gateway.config import BackendSettings, GatewaySettings, ModelSettings
-from gateway.gain_models import shipped
+from gateway.gain_models import gain_model
 from gateway.gpu_time import gpu_price
 from gateway.price_settings import rates_of
 from gateway.quality.plans import CascadePlan, ShadowPlan, cascades_of, shadow_of
@@ -130,7 +130,7 @@ def compile_snapshot(
     version: int,
     catalogue: Catalogue,
     today: date,
-    gain_models: GainModels = shipped,
+    gain_models: GainModels = gain_model,
 ) -> Snapshot:
     served = {
         (name, backend_name): _served(name, model, backend_name, backend, catalogue)

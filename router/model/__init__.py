@@ -11,8 +11,9 @@ from pathlib import Path
 from router.model.archive import Archive, ArtefactError, write
 from router.model.learned import LearnedGain, fields_of, from_archive
 from router.model.lexicon import Lexicon
+from router.model.reading import read
 
-__all__ = ["SHIPPED", "ArtefactError", "LearnedGain", "lexicon", "load", "save"]
+__all__ = ["SHIPPED", "ArtefactError", "LearnedGain", "lexicon", "load", "read", "save"]
 
 SHIPPED = Path(__file__).with_name("shipped.npz")
 

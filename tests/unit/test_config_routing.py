@@ -82,7 +82,7 @@ def test_what_is_left_out() -> None:
         ("policy: {usd_per_gain: 0}", "models.auto.policy.usd_per_gain: must be greater than 0"),
         ("policy: {large_share: 0.3, usd_per_gain: 1}", "give exactly one of large_share, usd_per_gain"),
         ("pacing: {at_mots: 1}", 'did you mean "at_most"?'),
-        ("artefact: own.weir", "models.auto.artefact: is not supported by this version"),
+        ("artefact: own.npz", "models.auto.artefact: own.npz: no such file"),
     ],
 )
 def test_mistakes_of_virtual_models(settings: str, expected: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.cli import main
 from gateway.commands.simulate import _Progress
-from gateway.gain_models import shipped
+from gateway.gain_models import gain_model
 from gateway.replay.replay import Replay
 from metering.event import Routing
 from metering.ledger_url import open_ledger, open_reader
@@ -37,7 +37,7 @@ class House:
         self.folder = folder
         self.url = f"sqlite:///{folder / 'weir.db'}"
         self.present = self.write("weir.yaml", "balanced")
-        self.model = shipped(None)
+        self.model = gain_model(None)
         self.bound = self.model.threshold(0.3)
 
     def write(self, name: str, policy: str, more: str = "") -> str:
