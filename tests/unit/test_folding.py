@@ -1,4 +1,4 @@
-"""What ships is what was measured: the folded table of words gives the numbers of the projection in training."""
+"""What ships is what was measured: the folded table of words gives the numbers that training had."""
 
 from __future__ import annotations
 
