@@ -150,10 +150,12 @@ class _Squares(NamedTuple):
         )
 
     def solve(self, ridge: float) -> _Solution:
+        from scipy.linalg import solve
+
         mean = self.features / self.rows
         square = self.square - np.outer(mean, self.features)
         square[np.diag_indices(len(square))] += ridge
-        weights = np.linalg.solve(square, self.cross - mean * self.target).astype(np.float64)
+        weights = np.asarray(solve(square, self.cross - mean * self.target, assume_a="pos"), np.float64)
         return _Solution(weights, self.target / self.rows - float(mean @ weights))
 
 
