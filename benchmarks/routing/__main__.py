@@ -52,8 +52,8 @@ def _head(model: LearnedGain) -> Iterator[str]:
     yield "# The router, measured\n"
     yield f"`make bench-routing`, model {model.version}. {describe()}\n"
     yield "APGR: the share of the quality gap that is recovered, averaged over all shares of large calls;"
-    yield "random is 0.5. Every figure is of prompts whose whole group (near duplicates, shared passages, in other"
-    yield "sources too) was left out of everything that was learned, the projection of words included.\n"
+    yield "random is 0.5. Every figure is of prompts whose whole group (near duplicates, shared passages, of"
+    yield "other sources too) was left out of all that was learned, the projection of words included.\n"
 
 
 def _quality(prompts: Sequence[Prompt], model: LearnedGain) -> Iterator[str]:
