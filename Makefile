@@ -15,10 +15,10 @@ FOCUS := .venv-focus
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test bench focus lint format types check lock clean
+.PHONY: help run test bench bench-routing focus lint format types check lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/.engine $(VENV)/.client ## start the gateway on 127.0.0.1:8080 with a local engine
 	@exec $(BIN)/weir demo $(ARGS)
@@ -34,6 +34,9 @@ endif
 
 bench: $(VENV)/.engine $(VENV)/.dev ## measure the gateway's own overhead against direct and nginx
 	$(BIN)/python -m benchmarks.overhead $(ARGS)
+
+bench-routing: $(VENV)/.dev ## measure the router on prompts with known outcomes (ARGS="--data DIR")
+	$(BIN)/python -m benchmarks.routing $(ARGS)
 
 focus: $(VENV)/.dev $(FOCUS)/.stamp ## hold FOCUS exports of real traffic against the published validators
 	$(BIN)/python -m tests.focus $(FOCUS)/bin

@@ -23,6 +23,8 @@ class Head(NamedTuple):
 
     def gains(self, inputs: Floats) -> Floats:
         """One per row; of a single row, a number."""
-        curved = np.cos(inputs @ self.directions + self.phases)
+        curved = inputs @ self.directions
+        curved += self.phases
+        np.cos(curved, out=curved)
         gained: Floats = curved @ self.waves + inputs @ self.slopes + np.float32(self.offset)
         return gained

@@ -41,19 +41,23 @@ class Prior(NamedTuple):
         return gained
 
 
-class Familiar(NamedTuple):
+class Familiar:
     """Where the prompts lie that a model was fitted on."""
 
-    centres: Floats
-    radii: Floats
-    """Per centre, the distance within which nearly all of its prompts lie."""
-    unknown: float
-    """The share of unknown words that nearly none of them exceeded."""
+    def __init__(self, centres: Floats, radii: Floats, unknown: float) -> None:
+        """`radii`: per centre, the squared distance within which nearly all of its prompts lie; `unknown`:
+        the share of unknown words that nearly none of them exceeded."""
+        self.centres = centres
+        self.radii = radii
+        self.unknown = unknown
+        self._lengths = np.einsum("ij,ij->i", centres, centres)
 
     def novelty(self, inputs: Floats, unknown: float) -> float:
         """0 to 1; KNOWN_NOVELTY at the border."""
-        away = self.centres - inputs
-        far = sqrt(float((np.einsum("ij,ij->i", away, away) / self.radii).min()))
+        squared = self._lengths + inputs @ inputs
+        squared -= 2 * (self.centres @ inputs)
+        squared /= self.radii
+        far = sqrt(max(0.0, float(np.minimum.reduce(squared))))
         return min(1.0, KNOWN_NOVELTY * max(far, unknown / self.unknown))
 
 

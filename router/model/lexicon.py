@@ -6,6 +6,7 @@ A prompt's inputs are a few learned numbers (from words and surface), then its s
 from __future__ import annotations
 
 from functools import cached_property
+from math import sqrt
 from typing import TypeAlias
 
 import numpy as np
@@ -36,24 +37,28 @@ class Lexicon:
         self.surface_scale = archive.array("surface_scale", (numbers,))
         self.surface_weights = archive.array("surface_weights", (numbers, kept))
         self.constant = archive.array("constant", (kept,))
+        self._first_unknown = np.uint16(self.vocabulary.words)
         self._archive = archive
 
     def inputs(self, reading: Reading) -> Floats:
         """What a head is fed. Finite for every reading."""
-        said = self.table[reading.rows].sum(0)
-        said /= np.float32(max(1e-9, float(self.squares[reading.rows].sum())) ** 0.5)
-        surface = (reading.surface - self.surface_mean) / self.surface_scale
-        np.clip(surface, -SURFACE_LIMIT, SURFACE_LIMIT, out=surface)
-        learned = said + surface @ self.surface_weights + self.constant
-        return np.concatenate((learned, surface * SURFACE_WEIGHT))
+        said = np.add.reduce(self.table.take(reading.rows, 0), 0)
+        said /= sqrt(max(1e-9, float(np.add.reduce(self.squares.take(reading.rows)))))
+        surface = reading.surface - self.surface_mean
+        surface /= self.surface_scale
+        np.minimum(np.maximum(surface, -SURFACE_LIMIT, out=surface), SURFACE_LIMIT, out=surface)
+        said += surface @ self.surface_weights
+        said += self.constant
+        surface *= SURFACE_WEIGHT
+        return np.concatenate((said, surface))
 
     def unknown(self, reading: Reading) -> float:
         """The share of a prompt that is words the vocabulary lacks, 0 to 1; 1 where it has no words."""
-        squares = self.squares[reading.rows]
-        total = float(squares.sum())
-        if total <= 0.0:
+        squares = self.squares.take(reading.rows)
+        if not len(squares):
             return 1.0
-        return float(squares[reading.rows >= self.vocabulary.words].sum()) / total
+        first = int(reading.rows.searchsorted(self._first_unknown))
+        return float(np.add.reduce(squares[first:])) / float(np.add.reduce(squares))
 
     @cached_property
     def vectors(self) -> NDArray[np.int8]:

@@ -83,7 +83,7 @@ NAMES = (*(f"log_{name}" for name in SIGNS), *(f"share_{name}" for name in SIGNS
 """Of the numbers that `surface` gives, in order."""
 
 _OPTION = re.compile(rb"\n\(?[A-J][.)] ")
-_NUMBER = re.compile(rb"\d+")
+_DIGITS = bytes(byte if 48 <= byte <= 57 else 32 for byte in range(256))
 _MARKS = tuple(MARKS.values())
 
 
@@ -117,7 +117,12 @@ def surface(read: bytes, chars: int, words: int, distinct: int) -> Floats:
         log1p(max(lengths) - min(lengths)) if lengths else 0.0,
         float(stem.rstrip().endswith(b"?")),
         float(read.rstrip().endswith(b"?")),
-        log1p(len(_NUMBER.findall(stem))),
+        log1p(len(stem.translate(_DIGITS).split())),
         distinct / max(1, words),
     )
-    return np.concatenate((np.log1p(signs), signs / np.float32(size), np.array(rest, np.float32)))
+    numbers = np.empty(len(NAMES), np.float32)
+    kinds = len(SIGNS)
+    np.log1p(signs, out=numbers[:kinds])
+    np.divide(signs, np.float32(size), out=numbers[kinds : 2 * kinds])
+    numbers[2 * kinds :] = rest
+    return numbers
