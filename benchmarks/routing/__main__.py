@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from router.model import LearnedGain
 from router.model import load as load_model
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+MIXTURE = "MMLU-Pro + ZeroEval"
 PUBLISHED = {"MMLU": 0.603, "GSM8K": 0.622}
 
 
@@ -53,7 +54,9 @@ def _head(model: LearnedGain) -> Iterator[str]:
     yield f"`make bench-routing`, model {model.version}. {describe()}\n"
     yield "APGR: the share of the quality gap that is recovered, averaged over all shares of large calls;"
     yield "random is 0.5. Every figure is of prompts whose whole group (near duplicates, shared passages, of"
-    yield "other sources too) was left out of all that was learned, the projection of words included.\n"
+    yield "other sources too) was left out of all that was learned, the projection of words included. Where"
+    yield "other models answered the same prompts, own heads learn from labels that those have steadied"
+    yield "(steadied.py).\n"
 
 
 def _quality(prompts: Sequence[Prompt], model: LearnedGain) -> Iterator[str]:
@@ -78,8 +81,10 @@ def _quality(prompts: Sequence[Prompt], model: LearnedGain) -> Iterator[str]:
         if name in PUBLISHED:
             yield f"| {name} | | RouteLLM's best published | {PUBLISHED[name]} | | | |"
     few = measure.few_labels(b, pairs["MMLU"])
-    yield f"\n## {measure.FEW:,} labels of MMLU, nothing else of it\n"
-    yield f"APGR on the rest, three draws: {', '.join(f'{x:.3f}' for x in few)}; mean {np.mean(few):.3f}.\n"
+    yield f"\n## {measure.FEW:,} labels of MMLU, drawn at random\n"
+    yield "Nothing else of MMLU is known to head or projection. APGR on all other prompts:"
+    yield f"{_draws([each.rest for each in few])}; on those of them that share no passage or"
+    yield f"statement with a label: {_draws([each.apart for each in few])}.\n"
     yield "## A source that nothing was learned from\n"
     yield "| source | pair | APGR | longer prompt | known |"
     yield "|---|---|---|---|---|"
@@ -88,12 +93,30 @@ def _quality(prompts: Sequence[Prompt], model: LearnedGain) -> Iterator[str]:
             f"| {each.source} | {each.weak} to {each.strong} | {exact:.3f} | {longer:.3f} "
             f"| {100 * known:.0f} % |"
         )
+    yield from _calibration(pairs, found)
+
+
+def _calibration(pairs: Mapping[str, Pair], found: measure.Unseen) -> Iterator[str]:
     yield "\n## Calibration, of the own heads\n"
-    yield "| prompts | mean error over tenths | 30 % threshold of one half sends of the other |"
-    yield "|---|---|---|"
-    for name, each in pairs.items():
-        error, share = measure.calibration(found.own[name], each, b.group)
-        yield f"| {name} | {error:.3f} | {100 * share:.1f} % |"
+    yield "*Luck* is the error that a perfect prediction of so many prompts would show. Shares are those of"
+    yield f"{measure.HALVES} random halves, at the threshold that sends 30 % of the other half.\n"
+    yield "| prompts | mean error over tenths | luck | 30 % threshold sends, mean (least to most) |"
+    yield "|---|---|---|---|"
+    apart = [name for name in pairs if name != MIXTURE]
+    told = {name: found.own[name] for name in pairs}
+    gains = {name: each.gains for name, each in pairs.items()}
+    told["all of them"] = np.concatenate([told[name] for name in apart])
+    gains["all of them"] = np.concatenate([gains[name] for name in apart])
+    for name, predicted in told.items():
+        error, luck, shares = measure.calibration(predicted, gains[name])
+        yield (
+            f"| {name} | {error:.4f} | {luck:.4f} "
+            f"| {100 * shares.mean():.1f} % ({100 * shares.min():.1f} to {100 * shares.max():.1f}) |"
+        )
+
+
+def _draws(values: Sequence[float]) -> str:
+    return f"{', '.join(f'{value:.3f}' for value in values)}, mean {np.mean(values):.3f}"
 
 
 def _row(name: str, each: Pair, order: str, scores: measure.Numbers) -> str:

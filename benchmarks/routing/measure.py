@@ -21,10 +21,12 @@ from benchmarks.routing.pairs import (
 )
 from benchmarks.routing.projection import Corpus, Matrix, prepare
 from benchmarks.routing.sources import Prompt, folds
-from benchmarks.routing.training import GAIN, inputs, learn
+from benchmarks.routing.steadied import steadied
+from benchmarks.routing.training import GAIN, GENERAL_RIDGE, inputs, learn
 from router.evaluation import decile_error, interval, recovered
 from router.model.fitting import Rows, fit
 from router.model.groups import groups
+from router.model.head import Head
 from router.model.learned import KNOWN_NOVELTY, LearnedGain, family
 from router.model.lexicon import Lexicon
 from router.model.reading import Reading, read_text
@@ -35,6 +37,8 @@ FOLDS = 5
 FEW = 1_500
 RIDGES = (300.0, 1_000.0, 3_000.0)
 """Of those that a calibration tries, the ones that so many rows choose."""
+RIDGES_OF_FEW = (1_000.0, 3_000.0, 10_000.0, 30_000.0)
+SHARE, HALVES = 0.3, 20
 LEAST_GAP = 0.05
 """Pairs whose means are closer measure luck."""
 _LOG_CHARS = NAMES.index("log_chars")
@@ -110,17 +114,18 @@ def unseen(b: Bench, pairs: Mapping[str, Pair], say: Callable[[str], None]) -> U
         use = b.fold != k
         given = b.given(use)
         general = np.flatnonzero(use & ~np.isnan(b.general))
-        together = fit_rows(b.rows(given, general, b.general[general]))
+        together = fit_rows(b.rows(given, general, b.general[general]), (GENERAL_RIDGE,))
         for name, each in pairs.items():
             seen = use[each.at]
-            alone = fit_rows(b.rows(given, each.at[seen], each.gains[seen]))
+            steady = steadied(b.prompts, each, seen, b.inner)
+            alone = fit_rows(b.rows(given, each.at[seen], steady[seen]))
             shipped[name][~seen] = together.head.gains(given[each.at[~seen]])
             own[name][~seen] = alone.head.gains(given[each.at[~seen]])
     return Unseen(shipped, own)
 
 
-def fit_rows(rows: Rows) -> LearnedGain:
-    return fit(None, rows, "measured", ridges=RIDGES).model
+def fit_rows(rows: Rows, ridges: Sequence[float] = RIDGES, start: Head | None = None) -> LearnedGain:
+    return fit(None, rows, "measured", start, ridges=ridges).model
 
 
 def task_means(b: Bench, each: Pair) -> Numbers:
@@ -148,21 +153,35 @@ def worth(scores: Numbers, each: Pair) -> dict[str, Any]:
     }
 
 
-def few_labels(b: Bench, each: Pair, draws: int = 3) -> list[float]:
-    """APGR on the rest of `each` with FEW labels of it; the projection has seen nothing of its source."""
+class FewLabels(NamedTuple):
+    apart: float
+    """APGR on what shares no group with a label."""
+    rest: float
+    """APGR on everything that has no label."""
+
+
+def few_labels(b: Bench, each: Pair, draws: int = 5) -> list[FewLabels]:
+    """When no more than FEW labels of `each`, drawn at random, are known to head or projection: as a
+    calibration does it, beginning from the head that all other sources gave."""
     inside = np.isin(b.group, b.group[each.at])
-    given = b.given(~inside)
     found = []
     for draw in range(draws):
-        order = np.random.default_rng(draw).permutation(np.unique(b.group[each.at]))
-        rank = {number: place for place, number in enumerate(order.tolist())}
-        by_group = np.argsort([rank[number] for number in b.group[each.at].tolist()], kind="stable")
-        few, rest = by_group[:FEW], by_group[FEW:]
-        rest = rest[~np.isin(b.group[each.at[rest]], b.group[each.at[few]])]
-        model = fit_rows(b.rows(given, each.at[few], each.gains[few]))
-        told = model.head.gains(given[each.at[rest]]).astype(np.float64)
-        found.append(recovered(told, each.weak_scores[rest], each.strong_scores[rest]).apgr)
+        order = np.random.default_rng(draw).permutation(len(each.at))
+        few, rest = order[:FEW], order[FEW:]
+        use = ~inside
+        use[each.at[few]] = True
+        given = b.given(use)
+        general = np.flatnonzero(~inside & ~np.isnan(b.general))
+        begun = fit_rows(b.rows(given, general, b.general[general]), (GENERAL_RIDGE,)).head
+        model = fit_rows(b.rows(given, each.at[few], each.gains[few]), RIDGES_OF_FEW, begun)
+        told = model.head.gains(given[each.at]).astype(np.float64)
+        apart = rest[~np.isin(b.group[each.at[rest]], b.group[each.at[few]])]
+        found.append(FewLabels(*(_apgr(told, each, part) for part in (apart, rest))))
     return found
+
+
+def _apgr(told: Numbers, each: Pair, part: NDArray[np.int64]) -> float:
+    return recovered(told[part], each.weak_scores[part], each.strong_scores[part]).apgr
 
 
 def left_out(b: Bench, say: Callable[[str], None]) -> list[tuple[Pair, float, float, float]]:
@@ -174,7 +193,7 @@ def left_out(b: Bench, say: Callable[[str], None]) -> list[tuple[Pair, float, fl
         use = ~np.isin(b.group, b.group[source == name])
         given = b.given(use)
         general = np.flatnonzero(use & ~np.isnan(b.general))
-        model = fit_rows(b.rows(given, general, b.general[general]))
+        model = fit_rows(b.rows(given, general, b.general[general]), (GENERAL_RIDGE,))
         told, known = _decided(b, model, given, source == name)
         for small in weak:
             for large in strong:
@@ -199,9 +218,19 @@ def _decided(
     return told, known
 
 
-def calibration(told: Numbers, each: Pair, group: NDArray[np.int64]) -> tuple[float, float]:
-    """(decile error, share of one half at the other half's threshold for 30 %)."""
-    known, member = np.unique(group[each.at], return_inverse=True)
-    first = (np.random.default_rng(1).permutation(len(known)) % 2 == 0)[member]
-    threshold = np.quantile(told[first], 0.7)
-    return decile_error(told, each.gains), float((told[~first] >= threshold).mean())
+class Calibration(NamedTuple):
+    error: float
+    """Mean over tenths of |predicted - real gain|."""
+    luck: float
+    """What that would be for a perfect prediction of so many prompts: the mean of |normal| around it."""
+    shares: Numbers
+    """Of random halves: how much the threshold for SHARE of the other half sends."""
+
+
+def calibration(told: Numbers, gains: Numbers) -> Calibration:
+    random, shares = np.random.default_rng(1), []
+    for _ in range(HALVES):
+        first = random.permutation(len(told)) < len(told) // 2
+        shares.append((told[~first] >= np.quantile(told[first], 1 - SHARE)).mean())
+    luck = float(np.sqrt(2 / np.pi) * gains.std() / np.sqrt(len(gains) / 10))
+    return Calibration(decile_error(told, gains), luck, np.array(shares))

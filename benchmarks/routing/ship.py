@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.routing.pairs import general_gains
 from benchmarks.routing.projection import Corpus, Matrix, prepare
 from benchmarks.routing.sources import add_data, folds, load
-from benchmarks.routing.training import GAIN, learn
+from benchmarks.routing.training import GAIN, GENERAL_RIDGE, learn
 from benchmarks.routing.vocabulary import Built, build, openai_words
 from router.model import SHIPPED
 from router.model.archive import Archive, write
@@ -60,7 +60,8 @@ def main() -> None:
         gains[chosen],
         group[chosen],
     )
-    fitted = fit(lexicon, rows, f"weir-{RELEASE}-{fields['lexicon_version'][:8]}")
+    version = f"weir-{RELEASE}-{fields['lexicon_version'][:8]}"
+    fitted = fit(lexicon, rows, version, ridges=(GENERAL_RIDGE,))
     write(arguments.out, fields | fields_of(fitted.model))
     print(f"{arguments.out.name}: {arguments.out.stat().st_size:,} bytes, {fitted.model.version}")
 

@@ -14,6 +14,9 @@ from router.model.lexicon import SURFACE_LIMIT, SURFACE_WEIGHT
 from router.model.reading import Reading
 
 KEPT = 40
+GENERAL_RIDGE = 3_000.0
+"""What the head for all pairs holds back. Prompts like its own would choose a third of it; those of a source
+that it has never seen are told better with this (`measure.left_out`), and for them it is shipped."""
 GAIN = 0.15
 """What a prompt gains on average, before a pair is known."""
 
