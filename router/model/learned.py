@@ -50,15 +50,47 @@ class Familiar:
         self.centres = centres
         self.radii = radii
         self.unknown = unknown
-        self._lengths = np.einsum("ij,ij->i", centres, centres)
 
     def novelty(self, inputs: Floats, unknown: float) -> float:
         """0 to 1; KNOWN_NOVELTY at the border."""
-        squared = self._lengths + inputs @ inputs
-        squared -= 2 * (self.centres @ inputs)
-        squared /= self.radii
-        far = sqrt(max(0.0, float(np.minimum.reduce(squared))))
-        return min(1.0, KNOWN_NOVELTY * max(far, unknown / self.unknown))
+        away = inputs - self.centres
+        return self.novelty_at(float((np.einsum("ij,ij->i", away, away) / self.radii).min()), unknown)
+
+    def novelty_at(self, nearest: float, unknown: float) -> float:
+        """`nearest`: squared distance to a centre over its radius, least of all centres."""
+        return min(1.0, KNOWN_NOVELTY * max(sqrt(max(0.0, nearest)), unknown / self.unknown))
+
+
+class _AtOnce:
+    """A head's curves and the distances from all centres in one product, as a request is answered."""
+
+    def __init__(self, head: Head, familiar: Familiar) -> None:
+        self._waves = head.waves
+        self._count = count = len(head.waves)
+        radii = familiar.radii
+        self._per_length = 1 / radii
+        slopes, centres = head.slopes[:, None], -2 * familiar.centres.T / radii
+        # The last row meets the 1 behind the inputs: what is added whatever the prompt is. An entered prompt's
+        # product with itself counts that 1, hence the one off the centres' own.
+        constants = (
+            head.phases,
+            (np.einsum("ij,ij->i", familiar.centres, familiar.centres) - 1) / radii,
+            [head.offset],
+        )
+        self._all = np.vstack((np.hstack((head.directions, centres, slopes)), np.concatenate(constants)))
+        self._all = np.ascontiguousarray(self._all, np.float32)
+
+    def product(self, entered: Floats) -> tuple[Floats, float]:
+        """For `gain`; and the nearest centre's squared distance over its radius."""
+        found: Floats = entered.dot(self._all)
+        away = self._per_length * entered.dot(entered)
+        away += found[self._count : -1]
+        return found, float(np.minimum.reduce(away))
+
+    def gain(self, found: Floats) -> float:
+        curved = found[: self._count]
+        np.cos(curved, curved)
+        return float(curved.dot(self._waves)) + found.item(-1)
 
 
 class LearnedGain:
@@ -74,6 +106,7 @@ class LearnedGain:
         self.shares = shares
         """Gains that are exceeded by the shares 1, 1 - 1/200, ... 0 of what it was calibrated on."""
         self._version = version
+        self._at_once = _AtOnce(head, familiar)
 
     @property
     def version(self) -> str:
@@ -85,14 +118,15 @@ class LearnedGain:
         return found._replace(details=self._details(reading, found)) if request.explain else found
 
     def of_reading(self, reading: Reading) -> Gain:
-        inputs = self.lexicon.inputs(reading)
-        novelty = self.familiar.novelty(inputs, self.lexicon.unknown(reading))
+        inputs, unknown = self.lexicon.enter(reading)
+        found, nearest = self._at_once.product(inputs)
+        novelty = self.familiar.novelty_at(nearest, unknown)
         kind = family(reading.surface)
         known = novelty <= KNOWN_NOVELTY
         gained = (
-            float(self.head.gains(inputs))
+            self._at_once.gain(found)
             if known
-            else self.prior.gain(float(reading.surface[_LOG_CHARS]), kind)
+            else self.prior.gain(reading.surface.item(_LOG_CHARS), kind)
         )
         return Gain(max(-1.0, min(1.0, gained)), known, novelty, FAMILIES[kind], _NOTHING)
 
@@ -116,13 +150,14 @@ class LearnedGain:
 
 def family(surface: Floats) -> int:
     """The place in FAMILIES of what a text looks like."""
-    if surface[_OPTIONS] >= 3:
+    of = surface.item
+    if of(_OPTIONS) >= 3:
         return 0
-    if surface[_CODE] or surface[_FENCE] or surface[_CURLY] > 1.5:
+    if of(_CODE) or of(_FENCE) or of(_CURLY) > 1.5:
         return 1
-    if surface[_BACKSLASH] > 1.0 or surface[_EQUALS] > 1.0 or surface[_NUMBERS] > 1.0:
+    if of(_BACKSLASH) > 1.0 or of(_EQUALS) > 1.0 or of(_NUMBERS) > 1.0:
         return 2
-    return 3 if surface[_ASKS] else 4
+    return 3 if of(_ASKS) else 4
 
 
 def from_archive(archive: Archive, lexicon: Lexicon) -> LearnedGain:
@@ -132,7 +167,7 @@ def from_archive(archive: Archive, lexicon: Lexicon) -> LearnedGain:
             f"{archive.path}: lexicon_version is {archive.text('lexicon_version')}; this version of Weir "
             f"ships {lexicon.version}: calibrate again"
         )
-    width = len(lexicon.constant) + len(NAMES)
+    width = lexicon.kept + len(NAMES)
     directions = archive.array("directions", (width, None))
     waves = directions.shape[1]
     centres = archive.array("centres", (None, width))

@@ -68,8 +68,10 @@ def read_text(text: str, vocabulary: Vocabulary) -> Reading:
     part = cut(text).encode("utf-8", "surrogatepass")
     said = words(part)
     different = set(said)
-    rows = np.array(sorted(set(map(vocabulary.__getitem__, different))), np.uint16)
-    return Reading(rows, surface(part, len(text), len(said), len(different)), len(text))
+    found = set(map(vocabulary.__getitem__, different))
+    rows = np.fromiter(found, np.uint16, len(found))
+    rows.sort()
+    return Reading(rows, surface(part, len(text), len(said), different), len(text))
 
 
 def asked(fields: Mapping[str, Any], api: str) -> str:
