@@ -66,26 +66,17 @@ class _AtOnce:
 
     def __init__(self, head: Head, familiar: Familiar) -> None:
         self._waves = head.waves
-        self._count = count = len(head.waves)
-        radii = familiar.radii
-        self._per_length = 1 / radii
-        slopes, centres = head.slopes[:, None], -2 * familiar.centres.T / radii
-        # The last row meets the 1 behind the inputs: what is added whatever the prompt is. An entered prompt's
-        # product with itself counts that 1, hence the one off the centres' own.
-        constants = (
-            head.phases,
-            (np.einsum("ij,ij->i", familiar.centres, familiar.centres) - 1) / radii,
-            [head.offset],
-        )
-        self._all = np.vstack((np.hstack((head.directions, centres, slopes)), np.concatenate(constants)))
-        self._all = np.ascontiguousarray(self._all, np.float32)
+        self._count = len(head.waves)
+        centres, radii = familiar.centres, familiar.radii
+        away = np.vstack((-2 * centres.T, np.einsum("ij,ij->i", centres, centres), np.ones(len(radii))))
+        curves = np.vstack((head.directions, head.phases, np.zeros(self._count)))
+        line = np.array([*head.slopes, head.offset, 0.0])
+        self._all = np.hstack((curves, away / radii, line[:, None])).astype(np.float32)
 
     def product(self, entered: Floats) -> tuple[Floats, float]:
-        """For `gain`; and the nearest centre's squared distance over its radius."""
+        """Of what a lexicon entered: for `gain`; and the nearest centre's squared distance over its radius."""
         found: Floats = entered.dot(self._all)
-        away = self._per_length * entered.dot(entered)
-        away += found[self._count : -1]
-        return found, float(np.minimum.reduce(away))
+        return found, float(np.minimum.reduce(found[self._count : -1]))
 
     def gain(self, found: Floats) -> float:
         curved = found[: self._count]

@@ -28,7 +28,7 @@ class Entered(NamedTuple):
     """A prompt as a gain model takes it in."""
 
     inputs: Floats
-    """What a head is fed, then 1. Finite for every reading."""
+    """What a head is fed, then 1, then the square of its length. Finite for every reading."""
     unknown: float
     """The share of a prompt that is words the vocabulary lacks, 0 to 1; 1 where it has no words."""
 
@@ -59,24 +59,25 @@ class Lexicon:
 
     def enter(self, reading: Reading) -> Entered:
         kept = self.kept
-        entered = np.empty(kept + len(NAMES) + 1, np.float32)
-        beside = entered[kept:]
+        entered = np.empty(kept + len(NAMES) + 2, np.float32)
+        inputs, beside = entered[:-2], entered[kept:-1]
         surface = beside[:-1]
         np.multiply(reading.surface, self._scaled, surface)
         np.add(surface, self._shift, surface)
         np.maximum(surface, self._lowest, surface)
         np.minimum(surface, self._highest, surface)
-        entered[-1] = 1.0
+        entered[-2] = 1.0
         said = _ONES[: len(reading.rows)].dot(self._table.take(reading.rows, 0))
         squares, unknown = said.item(kept), said.item(kept + 1)
         learned = said[:kept]
         learned *= 1.0 / sqrt(max(1e-9, squares))
         np.add(learned, beside.dot(self._weights), entered[:kept])
+        entered[-1] = inputs.dot(inputs)
         return Entered(entered, unknown / squares if squares > 0.0 else 1.0)
 
     def inputs(self, reading: Reading) -> Floats:
         """What a head is fed, alone."""
-        return self.enter(reading).inputs[:-1]
+        return self.enter(reading).inputs[:-2]
 
     def unknown(self, reading: Reading) -> float:
         return self.enter(reading).unknown

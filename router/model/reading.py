@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.decision import RouteRequest
-from router.features import last_turns
+from router.features import CHAT, last_turns
 from router.model.surface import NAMES, Floats, surface
 from router.model.words import Vocabulary, cut, words
 
@@ -77,6 +77,11 @@ def read_text(text: str, vocabulary: Vocabulary) -> Reading:
 def asked(fields: Mapping[str, Any], api: str) -> str:
     """The last user's turn; behind what it follows up, where it is short: the latest earlier turn of the user
     that asks something, or where none does, of the assistant."""
+    if api == CHAT and (messages := fields.get("messages")):
+        latest = messages[-1]
+        content = latest.get("content")
+        if type(content) is str and len(content) >= FOLLOW_UP_CHARS and latest.get("role") == "user":
+            return content
     last: str | None = None
     proposed = ""
     for looked_at, (role, text) in enumerate(last_turns(fields, api)):
