@@ -39,14 +39,18 @@ class Lexicon:
     def __init__(self, archive: Archive) -> None:
         """Raises ArtefactError."""
         self.version = archive.text("lexicon_version")
-        self.vocabulary = Vocabulary(archive.blob("words").split(b"\n"), archive.blob("endings").split(b"\n"))
+        known, endings = archive.blob("words").split(b"\n"), archive.blob("endings").split(b"\n")
+        squares = archive.array("squares", (len(known) + len(endings) + 1,))
+        # Common words have small squares.
+        common_first = np.argsort(squares[: len(known)], kind="stable").tolist()
+        self.vocabulary = Vocabulary(known, endings, common_first)
         rows, numbers = self.vocabulary.rows, len(NAMES)
         table = archive.array("table", (rows, None))
         self.kept = table.shape[1]
         """How many learned numbers come before the surface."""
         self._table = np.zeros((rows, self.kept + 2), np.float32)
         self._table[:, : self.kept] = table
-        self._table[:, -2] = self._table[:, -1] = archive.array("squares", (rows,))
+        self._table[:, -2] = self._table[:, -1] = squares
         self._table[: self.vocabulary.words, -1] = 0.0
         mean = archive.array("surface_mean", (numbers,))
         self._scaled = SURFACE_WEIGHT / archive.array("surface_scale", (numbers,))
