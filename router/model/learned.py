@@ -74,13 +74,13 @@ class _AtOnce:
         self._all = np.hstack((curves, away / radii, line[:, None])).astype(np.float32)
 
     def product(self, entered: Floats) -> tuple[Floats, float]:
-        """Of what a lexicon entered: for `gain`; and the nearest centre's squared distance over its radius."""
+        """For `gain`; and the nearest centre's squared distance over its radius."""
         found: Floats = entered.dot(self._all)
         return found, float(np.minimum.reduce(found[self._count : -1]))
 
     def gain(self, found: Floats) -> float:
         curved = found[: self._count]
-        np.cos(curved, curved)
+        np.cos(curved, out=curved)
         return float(curved.dot(self._waves)) + found.item(-1)
 
 
@@ -115,9 +115,7 @@ class LearnedGain:
         kind = family(reading.surface)
         known = novelty <= KNOWN_NOVELTY
         gained = (
-            self._at_once.gain(found)
-            if known
-            else self.prior.gain(reading.surface.item(_LOG_CHARS), kind)
+            self._at_once.gain(found) if known else self.prior.gain(reading.surface.item(_LOG_CHARS), kind)
         )
         return Gain(max(-1.0, min(1.0, gained)), known, novelty, FAMILIES[kind], _NOTHING)
 

@@ -66,16 +66,16 @@ class Lexicon:
         entered = np.empty(kept + len(NAMES) + 2, np.float32)
         inputs, beside = entered[:-2], entered[kept:-1]
         surface = beside[:-1]
-        np.multiply(reading.surface, self._scaled, surface)
-        np.add(surface, self._shift, surface)
-        np.maximum(surface, self._lowest, surface)
-        np.minimum(surface, self._highest, surface)
+        np.multiply(reading.surface, self._scaled, out=surface)
+        np.add(surface, self._shift, out=surface)
+        np.maximum(surface, self._lowest, out=surface)
+        np.minimum(surface, self._highest, out=surface)
         entered[-2] = 1.0
         said = _ONES[: len(reading.rows)].dot(self._table.take(reading.rows, 0))
         squares, unknown = said.item(kept), said.item(kept + 1)
         learned = said[:kept]
         learned *= 1.0 / sqrt(max(1e-9, squares))
-        np.add(learned, beside.dot(self._weights), entered[:kept])
+        np.add(learned, beside.dot(self._weights), out=entered[:kept])
         entered[-1] = inputs.dot(inputs)
         return Entered(entered, unknown / squares if squares > 0.0 else 1.0)
 

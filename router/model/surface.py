@@ -108,8 +108,8 @@ def surface(read: bytes, chars: int, said: int, different: Set[bytes]) -> Floats
     size = len(read) or 1
     numbers = np.empty(len(NAMES), np.float32)
     signs = np.bincount(np.frombuffer(read, np.uint8), None, 256).astype(np.float32).dot(_CLASSES)
-    np.log1p(signs, numbers[:_KINDS])
-    np.divide(signs, size, numbers[_KINDS : 2 * _KINDS])
+    np.log1p(signs, out=numbers[:_KINDS])
+    np.divide(signs, size, out=numbers[_KINDS : 2 * _KINDS])
     count = signs.tolist()
     starts = [found.start() for found in _OPTION.finditer(read)] if count[_LINE] else []
     stem, option_length, option_spread = read, 0.0, 0.0
