@@ -76,7 +76,8 @@ class _AtOnce:
     def product(self, entered: Floats) -> tuple[Floats, float]:
         """For `gain`; and the nearest centre's squared distance over its radius."""
         found: Floats = entered.dot(self._all)
-        return found, float(np.minimum.reduce(found[self._count : -1]))
+        away = found[self._count : -1]
+        return found, away.item(away.argmin())
 
     def gain(self, found: Floats) -> float:
         curved = found[: self._count]
