@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Set
 from math import log1p
-from operator import sub
 from typing import TypeAlias
 
 import numpy as np
@@ -84,7 +83,7 @@ SHAPES = (
 NAMES = (*(f"log_{name}" for name in SIGNS), *(f"share_{name}" for name in SIGNS), *MARKS, *SHAPES)
 """Of the numbers that `surface` gives, in order."""
 
-_OPTION = re.compile(rb"\n\(?[A-J][.)] ")
+_OPTION = re.compile(rb"\n(?=\(?[A-J][.)] )")
 _DIGITS = bytes(byte if 48 <= byte <= 57 else 32 for byte in range(256))
 _KINDS = len(SIGNS)
 _DIGIT, _LINE, _ASKING, _UNDERSCORE, _QUOTE = (
@@ -111,12 +110,11 @@ def surface(read: bytes, chars: int, said: int, different: Set[bytes]) -> Floats
     np.log1p(signs, out=numbers[:_KINDS])
     np.divide(signs, size, out=numbers[_KINDS : 2 * _KINDS])
     count = signs.tolist()
-    starts = [found.start() for found in _OPTION.finditer(read)] if count[_LINE] else []
-    stem, option_length, option_spread = read, 0.0, 0.0
-    if starts:
-        stem = read[: starts[0]]
-        lengths = list(map(sub, (*starts[1:], len(read)), starts))
-        option_length = log1p(sum(lengths) / len(lengths))
+    stem, *options = _OPTION.split(read) if count[_LINE] else (read,)
+    option_length = option_spread = 0.0
+    if options:
+        lengths = list(map(len, options))
+        option_length = log1p(sum(lengths) / len(lengths) + 1)
         option_spread = log1p(max(lengths) - min(lengths))
     asks = count[_ASKING]
     # Most marks need a word or a sign that most texts lack, which is known already.
@@ -139,7 +137,7 @@ def surface(read: bytes, chars: int, said: int, different: Set[bytes]) -> Floats
         min(chars, 10_000) ** 0.5 / 10,
         log1p(said),
         len(read) / (said or 1),
-        len(starts),
+        len(options),
         log1p(len(stem)),
         option_length,
         option_spread,
