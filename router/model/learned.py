@@ -50,15 +50,39 @@ class Familiar:
         self.centres = centres
         self.radii = radii
         self.unknown = unknown
-        self._lengths = np.einsum("ij,ij->i", centres, centres)
 
     def novelty(self, inputs: Floats, unknown: float) -> float:
         """0 to 1; KNOWN_NOVELTY at the border."""
-        squared = self._lengths + inputs @ inputs
-        squared -= 2 * (self.centres @ inputs)
-        squared /= self.radii
-        far = sqrt(max(0.0, float(np.minimum.reduce(squared))))
-        return min(1.0, KNOWN_NOVELTY * max(far, unknown / self.unknown))
+        away = inputs - self.centres
+        return self.novelty_at(float((np.einsum("ij,ij->i", away, away) / self.radii).min()), unknown)
+
+    def novelty_at(self, nearest: float, unknown: float) -> float:
+        """`nearest`: squared distance to a centre over its radius, least of all centres."""
+        return min(1.0, KNOWN_NOVELTY * max(sqrt(max(0.0, nearest)), unknown / self.unknown))
+
+
+class _AtOnce:
+    """A head's curves and the distances from all centres in one product, as a request is answered."""
+
+    def __init__(self, head: Head, familiar: Familiar) -> None:
+        self._waves = head.waves
+        self._count = len(head.waves)
+        centres, radii = familiar.centres, familiar.radii
+        away = np.vstack((-2 * centres.T, np.einsum("ij,ij->i", centres, centres), np.ones(len(radii))))
+        curves = np.vstack((head.directions, head.phases, np.zeros(self._count)))
+        line = np.array([*head.slopes, head.offset, 0.0])
+        self._all = np.hstack((curves, away / radii, line[:, None])).astype(np.float32)
+
+    def product(self, entered: Floats) -> tuple[Floats, float]:
+        """For `gain`; and the nearest centre's squared distance over its radius."""
+        found: Floats = entered.dot(self._all)
+        away = found[self._count : -1]
+        return found, away.item(away.argmin())
+
+    def gain(self, found: Floats) -> float:
+        curved = found[: self._count]
+        np.cos(curved, out=curved)
+        return float(curved.dot(self._waves)) + found.item(-1)
 
 
 class LearnedGain:
@@ -74,6 +98,7 @@ class LearnedGain:
         self.shares = shares
         """Gains that are exceeded by the shares 1, 1 - 1/200, ... 0 of what it was calibrated on."""
         self._version = version
+        self._at_once = _AtOnce(head, familiar)
 
     @property
     def version(self) -> str:
@@ -85,14 +110,13 @@ class LearnedGain:
         return found._replace(details=self._details(reading, found)) if request.explain else found
 
     def of_reading(self, reading: Reading) -> Gain:
-        inputs = self.lexicon.inputs(reading)
-        novelty = self.familiar.novelty(inputs, self.lexicon.unknown(reading))
+        inputs, unknown = self.lexicon.enter(reading)
+        found, nearest = self._at_once.product(inputs)
+        novelty = self.familiar.novelty_at(nearest, unknown)
         kind = family(reading.surface)
         known = novelty <= KNOWN_NOVELTY
         gained = (
-            float(self.head.gains(inputs))
-            if known
-            else self.prior.gain(float(reading.surface[_LOG_CHARS]), kind)
+            self._at_once.gain(found) if known else self.prior.gain(reading.surface.item(_LOG_CHARS), kind)
         )
         return Gain(max(-1.0, min(1.0, gained)), known, novelty, FAMILIES[kind], _NOTHING)
 
@@ -116,13 +140,14 @@ class LearnedGain:
 
 def family(surface: Floats) -> int:
     """The place in FAMILIES of what a text looks like."""
-    if surface[_OPTIONS] >= 3:
+    of = surface.item
+    if of(_OPTIONS) >= 3:
         return 0
-    if surface[_CODE] or surface[_FENCE] or surface[_CURLY] > 1.5:
+    if of(_CODE) or of(_FENCE) or of(_CURLY) > 1.5:
         return 1
-    if surface[_BACKSLASH] > 1.0 or surface[_EQUALS] > 1.0 or surface[_NUMBERS] > 1.0:
+    if of(_BACKSLASH) > 1.0 or of(_EQUALS) > 1.0 or of(_NUMBERS) > 1.0:
         return 2
-    return 3 if surface[_ASKS] else 4
+    return 3 if of(_ASKS) else 4
 
 
 def from_archive(archive: Archive, lexicon: Lexicon) -> LearnedGain:
@@ -132,7 +157,7 @@ def from_archive(archive: Archive, lexicon: Lexicon) -> LearnedGain:
             f"{archive.path}: lexicon_version is {archive.text('lexicon_version')}; this version of Weir "
             f"ships {lexicon.version}: calibrate again"
         )
-    width = len(lexicon.constant) + len(NAMES)
+    width = lexicon.kept + len(NAMES)
     directions = archive.array("directions", (width, None))
     waves = directions.shape[1]
     centres = archive.array("centres", (None, width))

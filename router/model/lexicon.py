@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import sqrt
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,17 @@ from router.model.words import Vocabulary
 Rows: TypeAlias = NDArray[np.uint16]
 SURFACE_WEIGHT = np.float32(0.7)
 SURFACE_LIMIT = np.float32(3.0)
+_ONES = np.ones(1 << 16, np.float32)
+"""A product with them adds rows up in half the time of a sum."""
+
+
+class Entered(NamedTuple):
+    """A prompt as a gain model takes it in."""
+
+    inputs: Floats
+    """What a head is fed, then 1, then the square of its length. Finite for every reading."""
+    unknown: float
+    """The share of a prompt that is words the vocabulary lacks, 0 to 1; 1 where it has no words."""
 
 
 class Lexicon:
@@ -28,37 +39,52 @@ class Lexicon:
     def __init__(self, archive: Archive) -> None:
         """Raises ArtefactError."""
         self.version = archive.text("lexicon_version")
-        self.vocabulary = Vocabulary(archive.blob("words").split(b"\n"), archive.blob("endings").split(b"\n"))
+        known, endings = archive.blob("words").split(b"\n"), archive.blob("endings").split(b"\n")
+        squares = archive.array("squares", (len(known) + len(endings) + 1,))
+        # Common words have small squares.
+        common_first = np.argsort(squares[: len(known)], kind="stable").tolist()
+        self.vocabulary = Vocabulary(known, endings, common_first)
         rows, numbers = self.vocabulary.rows, len(NAMES)
-        self.table: Floats = archive.array("table", (rows, None)).astype(np.float32)
-        kept = self.table.shape[1]
-        self.squares: Floats = archive.array("squares", (rows,)).astype(np.float32)
-        self.surface_mean = archive.array("surface_mean", (numbers,))
-        self.surface_scale = archive.array("surface_scale", (numbers,))
-        self.surface_weights = archive.array("surface_weights", (numbers, kept))
-        self.constant = archive.array("constant", (kept,))
-        self._first_unknown = np.uint16(self.vocabulary.words)
+        table = archive.array("table", (rows, None))
+        self.kept = table.shape[1]
+        """How many learned numbers come before the surface."""
+        self._table = np.zeros((rows, self.kept + 2), np.float32)
+        self._table[:, : self.kept] = table
+        self._table[:, -2] = self._table[:, -1] = squares
+        self._table[: self.vocabulary.words, -1] = 0.0
+        mean = archive.array("surface_mean", (numbers,))
+        self._scaled = SURFACE_WEIGHT / archive.array("surface_scale", (numbers,))
+        self._shift = -mean * self._scaled
+        self._highest = np.full(numbers, SURFACE_LIMIT * SURFACE_WEIGHT, np.float32)
+        self._lowest = -self._highest
+        weights = archive.array("surface_weights", (numbers, self.kept)) / SURFACE_WEIGHT
+        self._weights = np.vstack((weights, archive.array("constant", (self.kept,))))
         self._archive = archive
 
+    def enter(self, reading: Reading) -> Entered:
+        kept = self.kept
+        entered = np.empty(kept + len(NAMES) + 2, np.float32)
+        inputs, beside = entered[:-2], entered[kept:-1]
+        surface = beside[:-1]
+        np.multiply(reading.surface, self._scaled, out=surface)
+        np.add(surface, self._shift, out=surface)
+        np.maximum(surface, self._lowest, out=surface)
+        np.minimum(surface, self._highest, out=surface)
+        entered[-2] = 1.0
+        said = _ONES[: len(reading.rows)].dot(self._table.take(reading.rows, 0))
+        squares, unknown = said.item(kept), said.item(kept + 1)
+        learned = said[:kept]
+        learned *= 1.0 / sqrt(max(1e-9, squares))
+        np.add(learned, beside.dot(self._weights), out=entered[:kept])
+        entered[-1] = inputs.dot(inputs)
+        return Entered(entered, unknown / squares if squares > 0.0 else 1.0)
+
     def inputs(self, reading: Reading) -> Floats:
-        """What a head is fed. Finite for every reading."""
-        said = np.add.reduce(self.table.take(reading.rows, 0), 0)
-        said /= sqrt(max(1e-9, float(np.add.reduce(self.squares.take(reading.rows)))))
-        surface = reading.surface - self.surface_mean
-        surface /= self.surface_scale
-        np.minimum(np.maximum(surface, -SURFACE_LIMIT, out=surface), SURFACE_LIMIT, out=surface)
-        said += surface @ self.surface_weights
-        said += self.constant
-        surface *= SURFACE_WEIGHT
-        return np.concatenate((said, surface))
+        """What a head is fed, alone."""
+        return self.enter(reading).inputs[:-2]
 
     def unknown(self, reading: Reading) -> float:
-        """The share of a prompt that is words the vocabulary lacks, 0 to 1; 1 where it has no words."""
-        squares = self.squares.take(reading.rows)
-        if not len(squares):
-            return 1.0
-        first = int(reading.rows.searchsorted(self._first_unknown))
-        return float(np.add.reduce(squares[first:])) / float(np.add.reduce(squares))
+        return self.enter(reading).unknown
 
     @cached_property
     def vectors(self) -> NDArray[np.int8]:

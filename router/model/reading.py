@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.decision import RouteRequest
-from router.features import last_turns
+from router.features import CHAT, last_turns
 from router.model.surface import NAMES, Floats, surface
 from router.model.words import Vocabulary, cut, words
 
@@ -68,13 +68,20 @@ def read_text(text: str, vocabulary: Vocabulary) -> Reading:
     part = cut(text).encode("utf-8", "surrogatepass")
     said = words(part)
     different = set(said)
-    rows = np.array(sorted(set(map(vocabulary.__getitem__, different))), np.uint16)
-    return Reading(rows, surface(part, len(text), len(said), len(different)), len(text))
+    found = set(map(vocabulary.__getitem__, different))
+    rows = np.fromiter(found, np.uint16, len(found))
+    rows.sort()
+    return Reading(rows, surface(part, len(text), len(said), different), len(text))
 
 
 def asked(fields: Mapping[str, Any], api: str) -> str:
     """The last user's turn; behind what it follows up, where it is short: the latest earlier turn of the user
     that asks something, or where none does, of the assistant."""
+    if api == CHAT and (messages := fields.get("messages")):
+        latest = messages[-1]
+        content = latest.get("content")
+        if type(content) is str and len(content) >= FOLLOW_UP_CHARS and latest.get("role") == "user":
+            return content
     last: str | None = None
     proposed = ""
     for looked_at, (role, text) in enumerate(last_turns(fields, api)):
