@@ -22,7 +22,7 @@ from benchmarks.routing.pairs import (
 from benchmarks.routing.projection import Corpus, Matrix, prepare
 from benchmarks.routing.sources import Prompt, folds
 from benchmarks.routing.steadied import steadied
-from benchmarks.routing.training import GAIN, GENERAL_RIDGE, inputs, learn
+from benchmarks.routing.training import GAIN, general, inputs, learn
 from router.evaluation import decile_error, interval, recovered
 from router.model.fitting import Rows, fit
 from router.model.groups import groups
@@ -113,8 +113,8 @@ def unseen(b: Bench, pairs: Mapping[str, Pair], say: Callable[[str], None]) -> U
         say(f"fold {k + 1} of {FOLDS}")
         use = b.fold != k
         given = b.given(use)
-        general = np.flatnonzero(use & ~np.isnan(b.general))
-        together = fit_rows(b.rows(given, general, b.general[general]), (GENERAL_RIDGE,))
+        chosen = np.flatnonzero(use & ~np.isnan(b.general))
+        together = general(None, b.rows(given, chosen, b.general[chosen]), "measured").model
         for name, each in pairs.items():
             seen = use[each.at]
             steady = steadied(b.prompts, each, seen, b.inner)
@@ -171,8 +171,8 @@ def few_labels(b: Bench, each: Pair, draws: int = 5) -> list[FewLabels]:
         use = ~inside
         use[each.at[few]] = True
         given = b.given(use)
-        general = np.flatnonzero(~inside & ~np.isnan(b.general))
-        begun = fit_rows(b.rows(given, general, b.general[general]), (GENERAL_RIDGE,)).head
+        chosen = np.flatnonzero(~inside & ~np.isnan(b.general))
+        begun = general(None, b.rows(given, chosen, b.general[chosen]), "measured").model.head
         model = fit_rows(b.rows(given, each.at[few], each.gains[few]), RIDGES_OF_FEW, begun)
         told = model.head.gains(given[each.at]).astype(np.float64)
         apart = rest[~np.isin(b.group[each.at[rest]], b.group[each.at[few]])]
@@ -192,8 +192,8 @@ def left_out(b: Bench, say: Callable[[str], None]) -> list[tuple[Pair, float, fl
         say(f"without {name}")
         use = ~np.isin(b.group, b.group[source == name])
         given = b.given(use)
-        general = np.flatnonzero(use & ~np.isnan(b.general))
-        model = fit_rows(b.rows(given, general, b.general[general]), (GENERAL_RIDGE,))
+        chosen = np.flatnonzero(use & ~np.isnan(b.general))
+        model = general(None, b.rows(given, chosen, b.general[chosen]), "measured").model
         told, known = _decided(b, model, given, source == name)
         for small in weak:
             for large in strong:

@@ -16,11 +16,11 @@ import numpy as np
 from benchmarks.routing.pairs import general_gains
 from benchmarks.routing.projection import Corpus, Matrix, prepare
 from benchmarks.routing.sources import add_data, folds, load
-from benchmarks.routing.training import GAIN, GENERAL_RIDGE, learn
+from benchmarks.routing.training import GAIN, general, learn
 from benchmarks.routing.vocabulary import Built, build, openai_words
 from router.model import SHIPPED
 from router.model.archive import Archive, write
-from router.model.fitting import Rows, fit
+from router.model.fitting import Rows
 from router.model.groups import groups
 from router.model.learned import fields_of
 from router.model.lexicon import Lexicon
@@ -61,7 +61,7 @@ def main() -> None:
         group[chosen],
     )
     version = f"weir-{RELEASE}-{fields['lexicon_version'][:8]}"
-    fitted = fit(lexicon, rows, version, ridges=(GENERAL_RIDGE,))
+    fitted = general(lexicon, rows, version)
     write(arguments.out, fields | fields_of(fitted.model))
     print(f"{arguments.out.name}: {arguments.out.stat().st_size:,} bytes, {fitted.model.version}")
 

@@ -21,6 +21,8 @@ Numbers: TypeAlias = NDArray[np.float64]
 Places: TypeAlias = NDArray[np.int64]
 
 WAVES = 1024
+SEED = 7
+"""Of the random directions."""
 WIDTH = 8.0
 """How far apart prompts must be, in inputs, to be judged apart."""
 WAVE_SCALE = 10 * (2 / WAVES) ** 0.5
@@ -74,9 +76,10 @@ def fit(
     *,
     folds: int = 5,
     ridges: Sequence[float] = RIDGES,
+    seed: int = SEED,
 ) -> Fitted:
     """`start` is the head whose word on these rows is taken as far as it goes; what it misses is learned."""
-    shape = start or new_head(rows.inputs.shape[1])
+    shape = start or new_head(rows.inputs.shape[1], seed)
     begun = _begin(start, rows)
     left = rows.gains - begun
     features = _features(shape, rows.inputs)
@@ -97,7 +100,7 @@ def fit(
     return Fitted(model, unseen, ridge)
 
 
-def new_head(width: int, seed: int = 7) -> Head:
+def new_head(width: int, seed: int = SEED) -> Head:
     """Random directions, learned nothing. Those of a block are orthogonal; they draw the same curves with
     less chance in them than independent ones (Yu et al., "Orthogonal Random Features", 2016)."""
     random = np.random.default_rng(seed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-READ_CHARS = 2_000
+READ_CHARS = 1_000
 """Of a longer text this much is read: three quarters at its start, the rest at its end."""
 ENDING_BYTES = 3
 """A word that the vocabulary lacks is read by its last letters."""
