@@ -18,8 +18,8 @@ from typing import NamedTuple
 from router.deciding import GainRouter
 from router.decision import Candidate, Route, RouteRequest
 from router.load import Load
+from router.model import load
 from router.policy import large_share
-from router.prior import PriorGain
 
 CHAT = frozenset({"chat"})
 COLUMNS = (
@@ -88,7 +88,7 @@ def burst(vendor: Vendor) -> Callable[[Asked, int, Engine], str]:
     """The engine, and past it where the router says so."""
     engine_first = (Candidate("local", "engine", "small", None, CHAT, None, None),)
     then = (Candidate("rented", "vendor", "large", None, CHAT, vendor.input * 1e3, vendor.output * 1e3),)
-    route = Route("auto", large_share(0.0), (engine_first, then), (), (), {}, PriorGain())
+    route = Route("auto", large_share(0.0), (engine_first, then), (), (), {}, load())
     fields = {"messages": [{"role": "user", "content": ""}]}
 
     def choose(asked: Asked, in_flight: int, engine: Engine) -> str:

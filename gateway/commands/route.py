@@ -21,10 +21,9 @@ from router.decision import RouteRequest
 from router.features import CHAT, outline
 from router.gain import Gain, GainModel
 from router.model import ArtefactError, load
+from router.policy import SHARES
 
 HELP = "which tier a prompt would go to, and why"
-SHARES: Mapping[str, float] = {"economy": 0.1, "balanced": 0.3, "quality": 0.6}
-"""Policy -> the share of conversations, of those the model was calibrated on, that leave the small tier."""
 
 
 class BadLine(Exception):

@@ -13,8 +13,8 @@ from router.decision import Candidate
 from router.load import IDLE_SHARE, Load, marginal_share
 from router.pacing import LAST_PART, pressure, pressure_of
 from router.policy import NANOS, NEVER, dollar_bounds, share_bounds, tier_at
-from router.prior import PriorGain
 from router.sticky import priced, saved_nanos, stay
+from tests.fakes.plain_gain import PriorGain
 
 shares = st.floats(0, 1)
 spent = st.floats(0, 3)

@@ -10,8 +10,8 @@ from router.features import estimate_prompt_tokens, needs
 from router.gain import Gain, GainModel
 from router.load import Load
 from router.policy import Policy, named
-from router.prior import PriorGain
 from router.rules import Rule
+from tests.fakes.plain_gain import PriorGain
 
 CHAT = "chat.completions"
 EVERYTHING = frozenset(

@@ -15,7 +15,7 @@ from router.answer_schema import fits_schema
 from router.cascade import FLOOR, Bar, Doubt, confidence_of, judged, steps, without_logprobs
 from router.decision import Candidate, Choice, Route
 from router.policy import named
-from router.prior import PriorGain
+from tests.fakes.plain_gain import PriorGain
 
 BAR = Bar(
     mean_logprob=-0.5,

@@ -1,7 +1,5 @@
-"""A gain without a trained model: from the conversation's length and the kind of task it looks like.
-
-It is what speaks where a trained model does not know its way, and where there is none. Longer never means
-less gain, all else equal. `docs/routing.md` has the weights, and what they are worth.
+"""A gain model that a person can check by hand: from the conversation's length and the kind of task it looks
+like. It knows of nothing, so every gain is `known=False`.
 """
 
 from __future__ import annotations
