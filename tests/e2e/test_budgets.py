@@ -128,9 +128,9 @@ async def test_economy_prefers_the_cheap_tier_and_a_label_of_the_key_binds(tmp_p
             assert answer.status == 200, answer.body
             return str(answer.headers["x-weir-route"])
 
-        assert (await routed(30, SECOND_KEY)).startswith("large; prior")  # sixty cents
+        assert (await routed(30, SECOND_KEY)).startswith("large; gain")  # sixty cents
         assert (await routed(1, SECOND_KEY)) == "small; budget:economy; stand-in"
-        assert (await routed(1, KEY)).startswith("large; prior")  # not that label
+        assert (await routed(1, KEY)).startswith("large; gain")  # not that label
         log = place.gateway.log
         told = '"event":"budget"'  # notify and economy, once each
         await asyncio.to_thread(until, lambda: log.read_text().count(told) == 2, "two lines")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -28,8 +29,9 @@ from tests.fakes.client import post
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HARD = "Write a Python program that proves this theorem step by step and compares the results. " * 40
-NEARLY = "x" * 560
-"""A little below the bound of balanced."""
+NEARLY = "Explain what the program does and why the loop in it ends. " * 7
+"""A little below the bound of balanced, and long enough to be read alone."""
+EASY = "What is the capital of France, and which river runs through it? " * 4
 LIMITED = {"at": {"100": "notify"}, "usd": 1, "per": "month"}
 TENANTS = {
     "legal": {"keys": [{"name": "k", "hash": KEY_HASH}]},
@@ -71,8 +73,10 @@ async def routed(place: Place, text: str, model: str = "auto", *, key: str = OTH
 
 
 async def test_the_gain_decides_and_the_header_says_so(place: Place) -> None:
-    assert (await routed(place, "Hi")).startswith("small; prior:0.1")
-    assert (await routed(place, HARD)).startswith("large; prior:0.3")
+    assert re.fullmatch(r"small; gain:0\.\d{3}<0\.\d{3}", await routed(place, "Hi"))
+    assert re.fullmatch(r"large; gain:0\.\d{3}>=0\.\d{3}", await routed(place, HARD))
+    russian = "Объясни, пожалуйста, почему небо голубое."
+    assert re.fullmatch(r"small; prior:0\.\d{3}<0\.\d{3}", await routed(place, russian))
 
 
 async def test_rules_of_who_asks_and_what_for(place: Place) -> None:
@@ -83,7 +87,7 @@ async def test_rules_of_who_asks_and_what_for(place: Place) -> None:
     assert await routed(place, HARD + "Again.", headers=both) == "small; rule:2"
     assert await routed(place, "Read this Non-Disclosure Agreement") == "rule; rule:3"
     german = "Was ist die Hauptstadt von Frankreich, und wie viele Menschen leben dort?"
-    assert (await routed(place, german)).endswith("<0.166,rule:4")
+    assert re.search(r"[<=]0\.\d{3},rule:4$", await routed(place, german))
 
 
 async def test_a_task_without_a_name_is_a_mistake(place: Place) -> None:
@@ -107,16 +111,16 @@ async def test_a_conversation_stays_on_its_model_until_the_gain_is_clear(place: 
         headers = {"x-weir-route": "explain"}
         return await post(url, {"model": "auto", "messages": turns}, key=key, headers=headers)
 
-    assert (await turn("[id:talk] " + HARD)).headers["x-weir-route"].startswith("large; prior")
+    assert (await turn("[id:talk] " + HARD)).headers["x-weir-route"].startswith("large; gain")
     stays = await turn("[id:talk] " + HARD, "Here it is.", NEARLY)
     assert stays.headers["x-weir-route"].startswith("large; sticky:large")
     details = orjson.loads(stays.headers["x-weir-explain"])["details"]
-    assert (details["sticky"], details["family"], details["known"]) == ("large", "chat", False)
+    assert (details["sticky"], details["family"], details["known"]) == ("large", "text", True)
     assert [tier["tier"] for tier in details["tiers"]] == ["small", "large"]
-    leaves = await turn("[id:talk] " + HARD, "Here.", "Thank you very much for all of your help with that.")
-    assert leaves.headers["x-weir-route"].startswith("small; prior")
+    leaves = await turn("[id:talk] " + HARD, "Here.", EASY)
+    assert leaves.headers["x-weir-route"].startswith("small; gain")
     begins = await turn("[id:talk] Another " + HARD, "Here it is.", NEARLY)
-    assert begins.headers["x-weir-route"].startswith("small; prior")
+    assert begins.headers["x-weir-route"].startswith("small; gain")
 
 
 async def test_an_engine_without_room_hands_over_to_the_next_tier(place: Place) -> None:
@@ -140,8 +144,8 @@ async def test_budgets_pace_and_then_change_the_policy(place: Place) -> None:
     """Ends with the month's dollar nearly spent, whatever the day."""
     more = {"max_tokens": 95, "fault": "say-95-1"}
     first = await routed(place, "[id:spend] Hi", "paced", key=SECOND_KEY, **more)
-    assert first.startswith("small; prior")
+    assert first.startswith("small; gain")
     await asyncio.to_thread(until, lambda: _spent(place) >= 0.95, "the spending")
     paced = await routed(place, HARD, "paced", key=SECOND_KEY)
     assert paced.endswith(",paced,rule:5") or datetime.now(UTC).day > 27
-    assert (await routed(place, NEARLY + NEARLY, key=SECOND_KEY)).endswith("<0.238,rule:5")
+    assert (await routed(place, NEARLY + NEARLY, key=SECOND_KEY)).endswith(",rule:5")
