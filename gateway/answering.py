@@ -96,22 +96,30 @@ def request_id_header(clock: Clock) -> Header:
 def explanation(decision: Decision) -> bytes:
     """The whole decision as one line of JSON, in ASCII: safe in a header whatever a name holds. What would be
     more than MAX_EXPLANATION_BYTES is shortened, and `cut` says what was."""
-    whole: dict[str, Any] = {
-        "route": decision.route,
-        "reason": decision.reason,
-        "gain": decision.gain,
-        "threshold": decision.threshold,
-        "known": decision.known,
-        "gain_model": decision.model_version or None,
-        "choices": [_told(choice) for choice in decision.choices],
-        "details": dict(decision.details),
-    }
+    whole = whole_decision(decision)
     for shorten in (_as_it_is, _fewer_choices, _plain_details, _no_details, _hardly_anything):
         whole = shorten(whole)
-        told = json.dumps(_finite(whole), default=str, allow_nan=False).encode("ascii")
+        told = json.dumps(whole, default=str, allow_nan=False).encode("ascii")
         if len(told) <= MAX_EXPLANATION_BYTES:
             break
     return told
+
+
+def whole_decision(decision: Decision) -> dict[str, Any]:
+    """Everything there is to say of it, fit for JSON."""
+    whole: dict[str, Any] = _finite(
+        {
+            "route": decision.route,
+            "reason": decision.reason,
+            "gain": decision.gain,
+            "threshold": decision.threshold,
+            "known": decision.known,
+            "gain_model": decision.model_version or None,
+            "choices": [_told(choice) for choice in decision.choices],
+            "details": decision.details,
+        }
+    )
+    return whole
 
 
 def _told(choice: Choice) -> dict[str, Any]:

@@ -39,7 +39,7 @@ async def climb(exchange: Exchange, decision: Decision, place: Place | None) -> 
     """Sends a request whose route may have a cascade. Raises as `send` does."""
     plan = exchange.snapshot.cascades.get(decision.route)
     call = exchange.call
-    if plan is None or call.api is Api.EMBEDDINGS or _decided(decision):
+    if plan is None or call.api is Api.EMBEDDINGS or decided(decision):
         return await send(exchange, decision, place)
     stairs = steps(exchange.snapshot.routes[decision.route], decision.choices)
     if call.stream or len(stairs) == 1:
@@ -49,7 +49,7 @@ async def climb(exchange: Exchange, decision: Decision, place: Place | None) -> 
     await _Climb(exchange, _because(decision, "cascade"), plan).run(stairs, place)
 
 
-def _decided(decision: Decision) -> bool:
+def decided(decision: Decision) -> bool:
     """A rule said which model it must be, or which policy holds instead of the route's; or a budget did."""
     return decision.reason.partition(":")[0] in _DECIDED or ",rule:" in decision.reason
 
