@@ -35,12 +35,12 @@ EASY = "What is the capital of France, and which river runs through it? " * 4
 LIMITED = {"at": {"100": "notify"}, "usd": 1, "per": "month"}
 TENANTS = {
     "legal": {"keys": [{"name": "k", "hash": KEY_HASH}]},
-    "acme": {"keys": [{"name": "k", "hash": OTHER_HASH}]},
+    "acme": {"keys": [{"name": "k", "hash": OTHER_HASH, "project": "batch"}]},
     "thrifty": {"keys": [{"name": "k", "hash": SECOND_HASH}], "budgets": [LIMITED]},
 }
 RULES = [
     {"when": {"tenant": "legal"}, "use": "tier-2"},
-    {"when": {"task": ["batch", "classification"]}, "use": "small"},
+    {"when": {"project": "batch", "task": ["batch", "classification"]}, "use": "small"},
     {"when": {"matches": "(?i)\\bnon-disclosure\\b"}, "use": "large"},
     {"when": {"language": "de"}, "policy": "quality"},
     {"when": {"budget_used_over": "90%"}, "policy": "economy"},

@@ -12,7 +12,7 @@ import pytest
 from gateway.cli import main
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "routing.md").read_text()
-LEFT_UNDER_QUALITY = "Write a Python program that proves this theorem step by step. " * 8
+HARD = "Write a Python program that proves this theorem step by step. " * 8
 Said = pytest.CaptureFixture[str]
 
 
@@ -38,7 +38,7 @@ def refused(said: Said, house: str, *more: str) -> str:
     return said.readouterr().err
 
 
-@pytest.mark.parametrize("prompt", ["Hi", LEFT_UNDER_QUALITY])
+@pytest.mark.parametrize("prompt", ["Hi", HARD])
 @pytest.mark.parametrize(
     ("asker", "tier", "model", "reason"),
     [
@@ -66,12 +66,12 @@ def test_everything_else_is_balanced_until_the_budget_is_nearly_gone(capsys: Sai
         ("economy", "rule:3"),
     ]
     assert bounds["0.91"][2] > bounds["0%"][2]
-    half = asked(capsys, house, "--project", "batch", "--tag", "task=translation")
-    assert half["reason"].startswith(("gain:", "prior:"))
+    for half in (["--project", "batch", "--tag", "task=translation"], ["--tag", "task=classification"]):
+        assert asked(capsys, house, *half)["reason"].startswith(("gain:", "prior:"))
 
 
 def test_the_whole_decision_is_told(capsys: Said, house: str) -> None:
-    answer = asked(capsys, house, "--explain", prompt=LEFT_UNDER_QUALITY)
+    answer = asked(capsys, house, "--explain", prompt=HARD)
     assert list(answer)[:5] == ["gain", "tier", "model", "backend", "reason"]
     assert [each["model"] for each in answer["choices"]] in (["gpt-5", "qwen3-8b"], ["qwen3-8b", "gpt-5"])
     assert answer["details"]["prompt_tokens"] > 100
