@@ -10,11 +10,9 @@ from typing import Any
 from metering.audit.append import append
 from metering.audit.entry import AuditRow, AuditUnavailable, Author, Entry
 from metering.ledger import LedgerError
-from metering.ledger_url import is_postgresql, open_ledger, sqlite_path
-from metering.store.sql import Session
-from metering.store.sqlite_session import SqliteSession
+from metering.ledger_url import is_postgresql, open_ledger
+from metering.store.transaction import open_file, transaction
 
-BUSY_TIMEOUT_S = 5.0
 _HAS_TABLE = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'audit_log')"
 
 Write = Callable[[Entry], AuditRow]
@@ -33,7 +31,7 @@ class AuditLog:
         """Blocks, for some seconds at most. Raises AuditUnavailable: the change must not be made then."""
         try:
             self._table.make(self._has_table)
-            with self._transaction() as session:
+            with transaction(self._url) as session:
                 return append(session, author, entry)
         except (LedgerError, sqlite3.Error, OSError, UnicodeError) as error:
             raise AuditUnavailable(f"the audit log cannot be written: {error}") from error
@@ -41,25 +39,12 @@ class AuditLog:
     def _has_table(self) -> bool:
         if is_postgresql(self._url):
             from metering.audit import on_postgres  # its driver is loaded only where it is used
+            from metering.store import pg_transaction
 
-            with on_postgres.connected(self._url) as server:
+            with pg_transaction.connected(self._url) as server:
                 return on_postgres.has_table(server)
-        with closing(_open(self._url)) as file:
+        with closing(open_file(self._url)) as file:
             return has_table(file)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Session]:
-        """Committed at the end."""
-        if is_postgresql(self._url):
-            from metering.audit import on_postgres
-
-            with on_postgres.transaction(self._url) as session:
-                yield session
-            return
-        with closing(_open(self._url)) as file:
-            file.execute("BEGIN IMMEDIATE")
-            yield SqliteSession(file)
-            file.execute("COMMIT")
 
 
 class AuditTable:
@@ -79,12 +64,6 @@ class AuditTable:
 
 def has_table(file: sqlite3.Connection) -> bool:
     return bool(file.execute(_HAS_TABLE).fetchone() == (1,))
-
-
-def _open(url: str) -> sqlite3.Connection:
-    # Mode rw never creates: a file that vanished must not come back empty, with the chain begun anew.
-    uri = f"{sqlite_path(url).absolute().as_uri()}?mode=rw"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
 
 
 @contextmanager

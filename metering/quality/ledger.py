@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 from metering.ledger import LedgerUnavailable
-from metering.ledger_url import is_postgresql, sqlite_path
 from metering.quality.rows import FeedbackRow, VerdictRow, put_feedback, put_verdict
 from metering.store.sql import Session
-from metering.store.sqlite_session import SqliteSession
-
-BUSY_TIMEOUT_S = 5.0
+from metering.store.transaction import transaction
 
 
 class QualityLedger:
@@ -32,21 +29,8 @@ class QualityLedger:
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
-        """Committed at the end."""
-        if is_postgresql(self._url):
-            from metering.audit import on_postgres  # its driver is loaded only where it is used
-
-            with on_postgres.transaction(self._url) as session:
-                yield session
-            return
-        # Mode rw never creates: a file that vanished must not come back empty.
-        uri = f"{sqlite_path(self._url).absolute().as_uri()}?mode=rw"
         try:
-            with closing(
-                sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-            ) as file:
-                file.execute("BEGIN IMMEDIATE")
-                yield SqliteSession(file)
-                file.execute("COMMIT")
+            with transaction(self._url) as session:
+                yield session
         except sqlite3.Error as error:
             raise LedgerUnavailable(f"ledger {self._url}: {error}") from error
