@@ -7,17 +7,10 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from metering.event import Event
+from metering.event_pages import PAGE_ROWS, Period, pages
 from metering.ledger import LedgerReader
-from metering.reprice_ledger import Period
-from metering.rows import COLUMNS, from_row
 
-PAGE_ROWS = 5_000
-_FOREVER_US = 1 << 62
-_PAGE = f"""
-SELECT {", ".join(COLUMNS)} FROM events
-WHERE started_us >= ? AND started_us < ? AND (started_us > ? OR id > ?) AND kind <> 'correction'
-ORDER BY started_us, id LIMIT ?
-"""
+_DECIDED = "kind <> 'correction'"
 _CORRECTIONS = """
 SELECT corrects, cost_nanos FROM events
 WHERE started_us >= ? AND started_us <= ? AND kind = 'correction' AND cost_nanos IS NOT NULL
@@ -42,22 +35,15 @@ class Recorded(NamedTuple):
 def recorded(reader: LedgerReader, period: Period, page_rows: int = PAGE_ROWS) -> Iterator[list[Recorded]]:
     """Every attempt and hit of the period, oldest first; what is in memory is one page. Blocks. Raises
     LedgerError."""
-    start, end = _bounds(period)
-    last_id = ""
-    while True:
-        (page,) = reader.read((_PAGE, (start, end, start, last_id, page_rows)))
-        if not page:
-            return
-        events = [from_row(row) for row in page]
+    for events in pages(reader, period, _DECIDED, page_rows):
         corrected = _corrected(reader, events)
         yield [Recorded(event, _plus(event.cost_nanos, corrected.get(event.id))) for event in events]
-        start, last_id = events[-1].started_us, events[-1].id
 
 
 def gpu_rates_seen(reader: LedgerReader, period: Period) -> dict[tuple[str, str], Fraction]:
     """(model, backend) -> nano-dollars of GPU time per token, before markup: what the rows of the period had
     where GPU time paid for them. Blocks. Raises LedgerError."""
-    (rows,) = reader.read((_GPU_COSTS, _bounds(period)))
+    (rows,) = reader.read((_GPU_COSTS, period.bounds))
     return {
         (str(model), str(backend)): Fraction(int(nanos or 0), int(tokens or 0))
         for backend, model, nanos, tokens in rows
@@ -72,10 +58,6 @@ def _corrected(reader: LedgerReader, events: Sequence[Event]) -> Mapping[str, in
     for corrects, nanos in rows:
         sums[str(corrects)] = sums.get(str(corrects), 0) + int(nanos or 0)
     return sums
-
-
-def _bounds(period: Period) -> tuple[int, int]:
-    return period.from_us or 0, _FOREVER_US if period.until_us is None else period.until_us
 
 
 def _plus(amount: int | None, more: int | None) -> int | None:

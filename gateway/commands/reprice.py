@@ -20,11 +20,12 @@ from metering.book_charges import BookCharges
 from metering.books.periods import closed_until_us
 from metering.catalogue import GenaiCatalogue
 from metering.days import day_start_us
+from metering.event_pages import Period
 from metering.ledger import LedgerError, LedgerReader
 from metering.ledger_url import open_ledger, open_reader
 from metering.prices import PricedModel
 from metering.reprice import MAX_RATIO_UNASKED, Book, ClosedPeriod, apply
-from metering.reprice_ledger import LedgerBooks, Period, plans
+from metering.reprice_ledger import LedgerBooks, plans
 from metering.reprice_summary import Summary, render
 
 HELP = "price an open period again, and correct what changes"

@@ -20,10 +20,10 @@ from gateway.replay.routes import replayed_routes, unseen_conditions
 from gateway.snapshot import compile_snapshot
 from metering.catalogue import GenaiCatalogue
 from metering.days import day_start_us
+from metering.event_pages import Period
 from metering.ledger import LedgerError, LedgerReader
 from metering.ledger_url import open_reader
 from metering.replay_read import gpu_rates_seen, recorded
-from metering.reprice_ledger import Period
 
 HELP = "recorded traffic under another policy: cost, tiers, quality, budgets"
 DEFAULT_DAYS = 30

@@ -8,10 +8,10 @@ from fractions import Fraction
 import pytest
 
 from metering.correction import Amounts, correction_of
+from metering.event_pages import Period
 from metering.ledger_url import open_ledger, open_reader
 from metering.replay_read import gpu_rates_seen, recorded
 from metering.reports import ReportQuery, usage_report
-from metering.reprice_ledger import Period
 from metering.usage import TokenUsage
 from tests.fakes.events import NEW_YEAR_2026_US, make_event
 

@@ -11,13 +11,14 @@ import pytest
 from metering.book_charges import BookCharges
 from metering.catalogue import EmptyCatalogue
 from metering.event import Event
+from metering.event_pages import Period
 from metering.event_query import query_events
 from metering.ledger_url import open_ledger, open_reader
 from metering.outcome import Outcome
 from metering.prices import PriceBook, PricedModel, Rate
 from metering.reports import ReportQuery, UsageSums, usage_report
 from metering.reprice import ClosedPeriod, apply
-from metering.reprice_ledger import LedgerBooks, Period, plans
+from metering.reprice_ledger import LedgerBooks, plans
 from metering.reprice_summary import summary
 from metering.terms import Terms
 from metering.usage import Provenance, TokenUsage
