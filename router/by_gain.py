@@ -49,8 +49,7 @@ def by_gain(request: RouteRequest, route: Route, policy: Policy) -> First:
     else:
         bounds = route.bounds[policy.name]
     tier, threshold = tier_at(gain, bounds), bounds[0]
-    sign = "<" if gain < threshold else ">="
-    reason = f"{'gain' if found.known else 'prior'}:{gain:.3f}{sign}{threshold:.3f}"
+    reason = reason_of(found, threshold)
     if pressed:
         reason += ",paced"
     before = None if request.previous is None else route.tier_of(request.previous.model)
@@ -64,6 +63,12 @@ def by_gain(request: RouteRequest, route: Route, policy: Policy) -> First:
         details["pacing"] = round(pressed, 3)
         details["sticky"] = None if before is None else route.tiers[before][0].tier
     return at_tier(route, tier, reason, details, found, threshold)
+
+
+def reason_of(found: Gain, threshold: float) -> str:
+    """`gain:0.118<0.124`; `prior:` where the model did not know its way."""
+    sign = "<" if found.gain < threshold else ">="
+    return f"{'gain' if found.known else 'prior'}:{found.gain:.3f}{sign}{threshold:.3f}"
 
 
 def _bounds(

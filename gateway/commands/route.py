@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from gateway.commands.common import CommandFailed, fail
+from router.by_gain import reason_of
 from router.decision import NoCandidate, RouteRequest
 from router.features import CHAT, outline
 from router.gain import Gain
@@ -163,7 +164,7 @@ def _gain_told(found: Gain, threshold: float, *, explain: bool) -> dict[str, Any
     answer: dict[str, Any] = {
         "gain": round(found.gain, 6),
         "tier": "large" if found.gain >= threshold else "small",
-        "reason": reason(found, threshold),
+        "reason": reason_of(found, threshold),
     }
     if explain:
         answer |= {
@@ -174,11 +175,6 @@ def _gain_told(found: Gain, threshold: float, *, explain: bool) -> dict[str, Any
             "details": found.details,
         }
     return answer
-
-
-def reason(found: Gain, threshold: float) -> str:
-    sign = ">=" if found.gain >= threshold else "<"
-    return f"{'gain' if found.known else 'prior'}:{found.gain:.3f}{sign}{threshold:.3f}"
 
 
 def _print(answer: Mapping[str, Any], *, indented: bool = False) -> None:

@@ -80,7 +80,7 @@ class Found(NamedTuple):
 class Shadow:
     """For the event loop's thread."""
 
-    def __init__(self, write: Callable[[VerdictRow], Awaitable[None]], read: Read | None = None) -> None:
+    def __init__(self, write: Callable[[VerdictRow], Awaitable[None]], read: Read) -> None:
         """`write` raises LedgerError."""
         self._write = write
         self._read = read
@@ -169,13 +169,8 @@ class Shadow:
             method=found.method,
             judge_model=found.judge,
             cost_nanos=found.cost_nanos,
-            reading=self._reading(job),
+            reading=self._read(job.snapshot.routes[decision.route].model, _request(job)),
         )
-
-    def _reading(self, job: Job) -> bytes | None:
-        if self._read is None:
-            return None
-        return self._read(job.snapshot.routes[job.decision.route].model, _request(job))
 
 
 # ---------------------------------------------------------------------- which
