@@ -29,7 +29,7 @@ from gateway.services import Services
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
 from metering.outcome import Outcome
-from router.deciding import direct
+from router.deciding import asks_gain, direct
 from router.decision import NO_LOADS, Decision, NoCandidate, RouteRequest
 from router.features import outline
 from router.rules import Rule, first_match
@@ -75,7 +75,7 @@ async def _travel(services: Services, client: Client, resource: Resource, journe
     place = place_of(exchange, "" if rule is None else demand(rule))
     if (entry := lookup(exchange, place)) is not None:
         return await serve_kept(exchange, entry)
-    decision = journey.decision = _route(exchange, asked, rule)
+    decision = journey.decision = await _route(exchange, asked, rule)
     if snapshot.cascades:
         return await climb(exchange, decision, place)
     await send(exchange, decision, place)
@@ -168,7 +168,7 @@ def _rule(snapshot: Snapshot, asked: RouteRequest, model: str) -> Rule | None:
     return first_match(route.rules, asked, route.name) if route is not None else None
 
 
-def _route(exchange: Exchange, asked: RouteRequest, rule: Rule | None) -> Decision:
+async def _route(exchange: Exchange, asked: RouteRequest, rule: Rule | None) -> Decision:
     """A model that the client named is honoured; a virtual one is decided by rules, then by the router."""
     snapshot = exchange.snapshot
     route = snapshot.routes.get(exchange.call.model)
@@ -177,6 +177,8 @@ def _route(exchange: Exchange, asked: RouteRequest, rule: Rule | None) -> Decisi
             return direct(snapshot.direct[exchange.call.model], asked)
         if route.sticky and has_earlier_turns(asked.api, asked.fields):
             asked = asked._replace(previous=last_turn(exchange))
+        if asks_gain(asked, route, rule):
+            asked = asked._replace(gain=await exchange.services.weigher.gain(route.model, asked))
         decision = exchange.services.router.decide(asked, route, rule)
     except NoCandidate as nothing:
         raise NothingFits(nothing.message, param="model") from None

@@ -39,6 +39,7 @@ from gateway.snapshot import Snapshot, compile_snapshot
 from gateway.transport.http1 import Http1Transport
 from gateway.upkeep import LOOK_EVERY_S, Upkeep
 from gateway.usage_desk import UsageDesk
+from gateway.weighing import Weigher
 from metering.audit.entry import AuditUnavailable, Author
 from metering.audit.log import AuditLog
 from metering.catalogue import Catalogue, GenaiCatalogue
@@ -137,6 +138,7 @@ class Runtime:
             cache=MemoryStore(settings.cache.max_memory),
             cache_secret=secrets.token_bytes(32),
             router=GainRouter(),
+            weigher=Weigher(),
             conversations=Conversations(secrets.token_bytes(32), self.clock),
             fleet=self.fleet,
             transport=self.transport,

@@ -21,6 +21,7 @@ from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
 from gateway.transport.base import Transport
 from gateway.usage_desk import UsageDesk
+from gateway.weighing import Weigher
 from metering.budgets import BudgetDesk
 from metering.journal.meter import JournalMeter
 from router.decision import Router
@@ -77,6 +78,7 @@ class Services:
     cache_secret: bytes
     """Keys the cache's hashes; made at start, so that entries mean nothing outside this process."""
     router: Router
+    weigher: Weigher
     conversations: Conversations
     fleet: Fleet
     transport: Transport

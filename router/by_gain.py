@@ -41,7 +41,7 @@ def at_tier(
 
 def by_gain(request: RouteRequest, route: Route, policy: Policy) -> First:
     """For a route of two tiers or more."""
-    found = route.model.gain(request)
+    found = route.model.gain(request) if request.gain is None else request.gain
     gain = found.gain
     pressed = route.pacing * pressure_of(request.budgets) if route.pacing and request.budgets else 0.0
     if pressed or policy.usd_per_gain is not None:

@@ -55,6 +55,13 @@ class GainRouter:
         )
 
 
+def asks_gain(request: RouteRequest, route: Route, rule: Rule | None) -> bool:
+    """Whether `decide` would ask the route's model."""
+    if rule is not None and rule.use:
+        return False
+    return _without_gain(request, route) is None
+
+
 def direct(candidates: Sequence[Candidate], request: RouteRequest) -> Decision:
     """For a model that the client named: its backends in the file's order. Raises NoCandidate.
 
@@ -99,18 +106,23 @@ def _ruled(rule: Rule, route: Route) -> First:
 
 def _by_policy(request: RouteRequest, route: Route, rule: Rule | None) -> First:
     policy = route.policy if rule is None or rule.policy is None else rule.policy
-    if request.api == "embeddings":
-        return at_tier(route, 0, "embeddings", {})
-    if request.economy:
-        return at_tier(route, 0, "budget:economy", {})
-    if len(route.tiers) == 1:
-        return at_tier(route, 0, "single", {})
+    if (why := _without_gain(request, route)) is not None:
+        return at_tier(route, 0, why, {})
     chosen = by_gain(request, route, policy)
     if rule is None:
         return chosen
     if request.explain:
         chosen.details["rule"] = rule.position
     return chosen._replace(reason=f"{chosen.reason},rule:{rule.position}")
+
+
+def _without_gain(request: RouteRequest, route: Route) -> str | None:
+    """Why the cheapest tier it is, whatever the gain; None where the gain decides."""
+    if request.api == "embeddings":
+        return "embeddings"
+    if request.economy:
+        return "budget:economy"
+    return "single" if len(route.tiers) == 1 else None
 
 
 def _one_model(candidates: Sequence[Candidate], request: RouteRequest) -> Sequence[Candidate]:

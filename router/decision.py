@@ -15,7 +15,7 @@ from router.policy import Policy, share_bounds
 from router.rules import Rule
 
 if TYPE_CHECKING:
-    from router.gain import GainModel
+    from router.gain import Gain, GainModel
 
 SPREAD = (0.1, 0.9)
 """Between the gains that these shares of conversations reach lie most of them."""
@@ -77,6 +77,8 @@ class RouteRequest(NamedTuple):
     """None for a first turn, or where nothing is remembered."""
     loads: Mapping[str, Load] = NO_LOADS
     """By backend, of those whose slots are known."""
+    gain: Gain | None = None
+    """What the route's model says of it, for a caller that has asked already, of many requests at once."""
 
 
 class Choice(NamedTuple):

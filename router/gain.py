@@ -5,7 +5,7 @@ Gain, not difficulty: where both tiers fail, or both do well, the dear call buys
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from router.decision import RouteRequest
@@ -35,6 +35,10 @@ class GainModel(Protocol):
         ...
 
     def gain(self, request: RouteRequest) -> Gain: ...
+
+    def gains(self, requests: Sequence[RouteRequest]) -> list[Gain]:
+        """One each, as `gain` gives it, to the last digits of single precision."""
+        ...
 
     def threshold(self, large_share: float) -> float:
         """The gain that this share (0 to 1) of the conversations it was calibrated on reach or exceed."""

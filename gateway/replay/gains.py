@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from metering.event import Routing
 from router.decision import RouteRequest
 from router.gain import Gain, GainModel
@@ -39,3 +41,6 @@ class RecordedGain:
         if row.gain_model != self.version:
             raise NotRecorded(f"the gain is of artefact {row.gain_model}, not of {self.version}")
         return Gain(row.gain / MICRO, row.known != 0, 0.0, "", {})
+
+    def gains(self, requests: Sequence[RouteRequest]) -> list[Gain]:
+        return [self.gain(request) for request in requests]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import Any, NamedTuple
 
@@ -13,8 +13,8 @@ from router.gain import Gain
 from router.model.archive import Archive, ArtefactError
 from router.model.head import Head
 from router.model.lexicon import Lexicon
-from router.model.reading import Reading, read
-from router.model.surface import NAMES, Floats
+from router.model.reading import Reading, asked, hear, read
+from router.model.surface import NAMES, Floats, surfaces
 
 FAMILIES = ("choice", "code", "maths", "question", "text")
 KNOWN_NOVELTY = 0.5
@@ -62,7 +62,7 @@ class Familiar:
 
 
 class _AtOnce:
-    """A head's curves and the distances from all centres in one product, as a request is answered."""
+    """A head's curves and the distances from all centres in one product, as requests are answered."""
 
     def __init__(self, head: Head, familiar: Familiar) -> None:
         self._waves = head.waves
@@ -83,6 +83,15 @@ class _AtOnce:
         curved = found[: self._count]
         np.cos(curved, out=curved)
         return float(curved.dot(self._waves)) + found.item(-1)
+
+    def all(self, entered: Floats) -> tuple[list[float], list[float]]:
+        """`gain` and the nearest centre of many, a row each."""
+        found: Floats = entered.dot(self._all)
+        curved = found[:, : self._count]
+        np.cos(curved, out=curved)
+        gains = curved.dot(self._waves)
+        gains += found[:, -1]
+        return gains.tolist(), np.minimum.reduce(found[:, self._count : -1], 1).tolist()
 
 
 class LearnedGain:
@@ -109,15 +118,27 @@ class LearnedGain:
         found = self.of_reading(reading)
         return found._replace(details=self._details(reading, found)) if request.explain else found
 
+    def gains(self, requests: Sequence[RouteRequest]) -> list[Gain]:
+        if len(requests) == 1 or any(request.explain for request in requests):
+            return list(map(self.gain, requests))
+        vocabulary = self.lexicon.vocabulary
+        said = [hear(asked(request.fields, request.api), vocabulary) for request in requests]
+        seen = surfaces(said)
+        entered, unknown = self.lexicon.enter_all([each.rows for each in said], seen)
+        found = zip(*self._at_once.all(entered), unknown, seen.tolist(), strict=True)
+        return [self._gain(*each) for each in found]
+
     def of_reading(self, reading: Reading) -> Gain:
         inputs, unknown = self.lexicon.enter(reading)
         found, nearest = self._at_once.product(inputs)
+        return self._gain(self._at_once.gain(found), nearest, unknown, reading.surface.tolist())
+
+    def _gain(self, gained: float, nearest: float, unknown: float, surface: Sequence[float]) -> Gain:
         novelty = self.familiar.novelty_at(nearest, unknown)
-        kind = family(reading.surface)
+        kind = family(surface)
         known = novelty <= KNOWN_NOVELTY
-        gained = (
-            self._at_once.gain(found) if known else self.prior.gain(reading.surface.item(_LOG_CHARS), kind)
-        )
+        if not known:
+            gained = self.prior.gain(surface[_LOG_CHARS], kind)
         return Gain(max(-1.0, min(1.0, gained)), known, novelty, FAMILIES[kind], _NOTHING)
 
     def threshold(self, large_share: float) -> float:
@@ -138,16 +159,15 @@ class LearnedGain:
         }
 
 
-def family(surface: Floats) -> int:
+def family(surface: Sequence[float]) -> int:
     """The place in FAMILIES of what a text looks like."""
-    of = surface.item
-    if of(_OPTIONS) >= 3:
+    if surface[_OPTIONS] >= 3:
         return 0
-    if of(_CODE) or of(_FENCE) or of(_CURLY) > 1.5:
+    if surface[_CODE] or surface[_FENCE] or surface[_CURLY] > 1.5:
         return 1
-    if of(_BACKSLASH) > 1.0 or of(_EQUALS) > 1.0 or of(_NUMBERS) > 1.0:
+    if surface[_BACKSLASH] > 1.0 or surface[_EQUALS] > 1.0 or surface[_NUMBERS] > 1.0:
         return 2
-    return 3 if of(_ASKS) else 4
+    return 3 if surface[_ASKS] else 4
 
 
 def from_archive(archive: Archive, lexicon: Lexicon) -> LearnedGain:

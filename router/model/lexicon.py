@@ -5,6 +5,7 @@ A prompt's inputs are a few learned numbers (from words and surface), then its s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from math import sqrt
 from typing import NamedTuple, TypeAlias
@@ -59,9 +60,11 @@ class Lexicon:
         self._lowest = -self._highest
         weights = archive.array("surface_weights", (numbers, self.kept)) / SURFACE_WEIGHT
         self._weights = np.vstack((weights, archive.array("constant", (self.kept,))))
+        self._summing = np.ones(self.kept + numbers, np.float32)
         self._archive = archive
 
     def enter(self, reading: Reading) -> Entered:
+        """One prompt, as a plain row: `enter_all` takes twice as long over one, and half over eight."""
         kept = self.kept
         entered = np.empty(kept + len(NAMES) + 2, np.float32)
         inputs, beside = entered[:-2], entered[kept:-1]
@@ -78,6 +81,36 @@ class Lexicon:
         np.add(learned, beside.dot(self._weights), out=entered[:kept])
         entered[-1] = inputs.dot(inputs)
         return Entered(entered, unknown / squares if squares > 0.0 else 1.0)
+
+    def enter_all(self, rows: Sequence[Sequence[int]], surfaces: Floats) -> tuple[Floats, list[float]]:
+        """Prompts, by the rows of their words and by their surfaces: what `Entered` holds, a row for each."""
+        kept = self.kept
+        entered = np.empty((len(rows), kept + len(NAMES) + 2), np.float32)
+        inputs, beside = entered[:, :-2], entered[:, kept:-1]
+        surface = beside[:, :-1]
+        np.multiply(surfaces, self._scaled, surface)
+        np.add(surface, self._shift, surface)
+        np.maximum(surface, self._lowest, surface)
+        np.minimum(surface, self._highest, surface)
+        entered[:, -2] = 1.0
+        learned = beside.dot(self._weights)
+        unknown = self._add_said(rows, learned)
+        entered[:, :kept] = learned
+        entered[:, -1] = (inputs * inputs).dot(self._summing)
+        return entered, unknown
+
+    def _add_said(self, rows: Sequence[Sequence[int]], learned: Floats) -> list[float]:
+        """Adds to each prompt's learned numbers what its words say, and gives their unknown shares."""
+        kept, unknown, begun = self.kept, [], 0
+        found = self._table.take([row for each in rows for row in each], 0)
+        for into, each in zip(learned, rows, strict=True):
+            ended = begun + len(each)
+            said = _ONES[begun:ended].dot(found[begun:ended])
+            squares = said.item(kept)
+            unknown.append(said.item(kept + 1) / squares if squares > 0.0 else 1.0)
+            into += said[:kept] * (1.0 / sqrt(max(1e-9, squares)))
+            begun = ended
+        return unknown
 
     def inputs(self, reading: Reading) -> Floats:
         """What a head is fed, alone."""

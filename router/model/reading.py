@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from router.decision import RouteRequest
 from router.features import CHAT, last_turns
-from router.model.surface import NAMES, Floats, surface
+from router.model.surface import NAMES, Floats, Said, surfaces
 from router.model.words import Vocabulary, cut, words
 
 FOLLOW_UP_CHARS = 200
@@ -65,13 +65,16 @@ def read(request: RouteRequest, vocabulary: Vocabulary) -> Reading:
 
 
 def read_text(text: str, vocabulary: Vocabulary) -> Reading:
+    said = hear(text, vocabulary)
+    return Reading(np.array(said.rows, np.uint16), surfaces([said])[0], said.chars)
+
+
+def hear(text: str, vocabulary: Vocabulary) -> Said:
     part = cut(text).encode("utf-8", "surrogatepass")
-    said = words(part)
-    different = set(said)
-    found = set(map(vocabulary.__getitem__, different))
-    rows = np.fromiter(found, np.uint16, len(found))
-    rows.sort()
-    return Reading(rows, surface(part, len(text), len(said), different), len(text))
+    spoken = words(part)
+    different = set(spoken)
+    rows = sorted(set(map(vocabulary.__getitem__, different)))
+    return Said(part, len(text), len(spoken), different, rows)
 
 
 def asked(fields: Mapping[str, Any], api: str) -> str:

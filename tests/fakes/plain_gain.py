@@ -5,7 +5,7 @@ like. It knows of nothing, so every gain is `known=False`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import log2
 from typing import Any
 
@@ -79,6 +79,9 @@ class PriorGain:
         if request.explain:
             details = {"family_gain": FAMILIES[family], "length_gain": round(gain - FAMILIES[family], 3)}
         return Gain(gain, known=False, novelty=1.0, family=family, details=details)
+
+    def gains(self, requests: Sequence[RouteRequest]) -> list[Gain]:
+        return [self.gain(request) for request in requests]
 
     def threshold(self, large_share: float) -> float:
         """Between the twentieths, straight lines."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,9 @@ class FixedGain:
 
     def gain(self, request: RouteRequest) -> Gain:
         return Gain(self.says, self.known, 0.0, "chat", {"said": self.says} if request.explain else {})
+
+    def gains(self, requests: Sequence[RouteRequest]) -> list[Gain]:
+        return [self.gain(request) for request in requests]
 
     def threshold(self, large_share: float) -> float:
         return 1.0 - large_share

@@ -17,6 +17,7 @@ from router.model.learned import KNOWN_NOVELTY
 from router.model.reading import Reading, read_text
 from router.model.surface import MARKS, NAMES, SIGNS
 from router.model.words import READ_CHARS, Vocabulary
+from tests.unit.routing import request
 
 Numbers: TypeAlias = NDArray[np.float64]
 
@@ -189,3 +190,13 @@ def test_a_vocabulary_is_listed_by_row_however_it_is_stored() -> None:
     assert list(stored) == known
     assert stored == Vocabulary(known, endings)
     assert stored.row_numbers([b"the", b"finding", b"zebra"]) == [2, 3, 4]
+
+
+def test_texts_at_once_gain_what_each_gains_alone(model: LearnedGain) -> None:
+    requests = [request(text) for text in TEXTS]
+    alone = [model.gain(each) for each in requests]
+    for together in (model.gains(requests), model.gains(requests[::-1])[::-1]):
+        assert [found.known for found in together] == [found.known for found in alone]
+        assert [found.family for found in together] == [found.family for found in alone]
+        assert [found.gain for found in together] == pytest.approx([f.gain for f in alone], abs=1e-6)
+        assert [found.novelty for found in together] == pytest.approx([f.novelty for f in alone], abs=1e-5)
