@@ -73,6 +73,9 @@ class Lane:
         except (RedisError, OSError) as error:
             self._break(f"{type(error).__name__}: {error}")
             raise Broken(self.broken) from error
+        finally:
+            if not answer.cancel() and not answer.cancelled():
+                answer.exception()  # seen, whether or not somebody was still there to hear of it
         if isinstance(found, ResponseError):
             raise Refused(str(found)) from found
         return found
