@@ -62,7 +62,7 @@ def _numbered(text: str, kinds: AbstractSet[str]) -> str | None:
 
 
 _DIGIT = re.compile(r"\d", re.ASCII)
-_RUN = re.compile(r"\d[\d ()./-]{6,20}\d", re.ASCII)
+_RUN = re.compile(r"\d(?:[ ()./-]{0,3}\d){7}", re.ASCII)
 """Stands in each number of a card, a phone or the United States' social security."""
 _LETTERS_FIRST = re.compile(r"[A-Z][A-Z] ?\d\d", re.ASCII)
 _LETTER_LAST = re.compile(r"\d\d{6}[ -]?[A-Z]", re.ASCII)
