@@ -77,13 +77,13 @@ def observe(state: PartitionState, process: str, audit: Audit, promise: Promise)
         same = int(audit.outcome is Outcome.SAME)
         own = own._replace(grey_audited=own.grey_audited + 1, grey_same=own.grey_same + same)
         return _with(state, process, own)
-    counted = _with(state, process, _count(own, audit.outcome))
-    after = counted.total()
-    armed = max(after.armed, int(holds(after, promise)))
-    low = min(after.low, _height(after, promise))
-    if armed and _height(after, promise) - low >= DRIFT_HEIGHT:
-        return new_epoch(counted, process, DRIFTED)
-    return _with(counted, process, _count(own, audit.outcome)._replace(low=low, armed=armed))
+    after = _count(before, audit.outcome)
+    height = _height(after, promise)
+    armed = before.armed or int(holds(after, promise))
+    low = min(before.low, height)
+    if armed and height - low >= DRIFT_HEIGHT:
+        return new_epoch(state, process, DRIFTED)
+    return _with(state, process, _count(own, audit.outcome)._replace(low=low, armed=armed))
 
 
 def holds(total: Tally, promise: Promise) -> bool:
@@ -142,11 +142,11 @@ def from_fields(fields: Mapping[str, int]) -> PartitionState:
     return _state({process: Tally(**each) for process, each in counts.items()})
 
 
-def _count(own: Tally, outcome: Outcome) -> Tally:
-    return own._replace(
-        audited=own.audited + 1,
-        different=own.different + (outcome is Outcome.DIFFERENT),
-        unknown=own.unknown + (outcome is Outcome.UNKNOWN),
+def _count(tally: Tally, outcome: Outcome) -> Tally:
+    return tally._replace(
+        audited=tally.audited + 1,
+        different=tally.different + (outcome is Outcome.DIFFERENT),
+        unknown=tally.unknown + (outcome is Outcome.UNKNOWN),
     )
 
 
@@ -156,6 +156,8 @@ def _height(total: Tally, promise: Promise) -> int:
 
 def summed(tallies: Sequence[Tally]) -> Tally:
     """In the newest epoch of these: older tallies are of hits before it."""
+    if len(tallies) == 1:
+        return tallies[0]
     epoch = max((tally.epoch for tally in tallies), default=1)
     total = Tally(epoch=epoch)
     for tally in (each for each in tallies if each.epoch == epoch):
