@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.cache_bound.simulate import (
+    DISARM_WITHIN,
     Life,
     Rule,
     audits_until_disarmed,
@@ -28,8 +29,6 @@ from cache.bound.confidence import is_within
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PROMISE = Promise(10_000)
-DISARM_WITHIN = 300
-"""Audits after a shift."""
 HISTORY, HISTORY_ERROR = 2_000, 0.002
 SHIFTS = (0.02, 0.03, 0.05, 0.10, 0.20)
 
@@ -61,10 +60,11 @@ def _results(count: int, audits: int, seed: int) -> Iterator[str]:
 
 
 def mixed(lives: Sequence[Life]) -> Iterator[str]:
-    armed = [each for each in lives if each.audits_to_arm is not None]
+    armed = [each for each in lives if each.was_armed]
+    into = [each for each in armed if each.armed_into_shift]
     drifted = [each for each in lives if each.was_armed_at_drift]
     late = [each for each in drifted if _is_late(each)]
-    bad = [each for each in armed if each.armed_while_bad or _is_late(each)]
+    broke = [each for each in armed if each.broke_promise]
     to_disarm = sorted(each.audits_to_disarm for each in drifted if each.audits_to_disarm is not None)
     hits = sorted(each.hits_to_disarm for each in drifted)
     served = sum(each.served for each in lives)
@@ -72,7 +72,8 @@ def mixed(lives: Sequence[Life]) -> Iterator[str]:
     alarms = sum(each.false_alarms for each in lives)
     rows = (
         ("partitions ever armed", f"{len(armed)} of {len(lives)}", ""),
-        (f"armed at an error above 1 %, or {DISARM_WITHIN} audits after a shift", _of(bad, armed), "5 %"),
+        ("of these, armed while the true error was above 1 %", _of(broke, armed), "5 % at most"),
+        (f"of these, armed within {DISARM_WITHIN} audits after a shift", _of(into, armed), ""),
         ("armed when the shift came", str(len(drifted)), ""),
         (f"disarmed within {DISARM_WITHIN} audits of it", _of(drifted, drifted, less=late), "all"),
         ("audits from shift to disarmed: middle, p95, most", _quantiles(to_disarm), str(DISARM_WITHIN)),
@@ -83,7 +84,10 @@ def mixed(lives: Sequence[Life]) -> Iterator[str]:
     yield "| measure | figure | goal |"
     yield "| --- | ---: | --- |"
     yield from (f"| {measure} | {figure} | {goal} |" for measure, figure, goal in rows)
-    yield ""
+    yield (
+        f"\nThe second line leaves out the first {DISARM_WITHIN} audits after a shift; "
+        "the others are about those.\n"
+    )
 
 
 def _is_late(life: Life) -> bool:

@@ -21,6 +21,8 @@ Rule = Callable[[int, int, float, float], bool]
 """(wrong, audited, rate, confidence) -> armed."""
 
 PROCESS = "p"
+DISARM_WITHIN = 300
+"""Audits after a shift."""
 UNKNOWN_SHARE = 0.0005
 """Audits whose comparison fails, whatever the truth."""
 
@@ -37,11 +39,12 @@ class Life(NamedTuple):
     """What happened to one tenant."""
 
     tenant: Tenant
-    armed_while_good: int
-    """Times that the tier was armed while the true error was within the promise."""
-    armed_while_bad: int
-    audits_to_arm: int | None
-    """The first time."""
+    was_armed: bool
+    broke_promise: bool
+    """Was armed while the true error was above the promise, and this was no shift of the last DISARM_WITHIN
+    audits."""
+    armed_into_shift: bool
+    """Was armed within DISARM_WITHIN audits after a shift, on audits that came before it."""
     was_armed_at_drift: bool
     audits_to_disarm: int | None
     hits_to_disarm: int
@@ -68,9 +71,9 @@ def tenants(rng: np.random.Generator, count: int, audits: int, promise: Promise)
 def live(tenant: Tenant, promise: Promise, audits: int, rng: np.random.Generator) -> Life:
     """One tenant's hits until so many were audited."""
     state, armed, epoch = NOTHING_KNOWN, False, 1
-    good = bad = served = served_wrong = alarms = hits_to_disarm = 0
-    first: int | None = None
-    at_drift, disarmed = False, None
+    served = served_wrong = alarms = hits_to_disarm = 0
+    ever = broke = into_shift = at_drift = False
+    disarmed: int | None = None
     draws, failures = rng.random(audits), rng.random(audits)
     for number in range(audits):
         drifted = number >= tenant.drifts_at
@@ -86,12 +89,24 @@ def live(tenant: Tenant, promise: Promise, audits: int, rng: np.random.Generator
         alarms += total.epoch > epoch and error <= promise.rate
         epoch = total.epoch
         was_armed, armed = armed, holds(total, promise)
-        if armed and not was_armed:
-            first = number + 1 if first is None else first
-            good, bad = good + (error <= promise.rate), bad + (error > promise.rate)
+        recent = 0 <= number - tenant.drifts_at < DISARM_WITHIN
+        ever |= armed
+        broke |= armed and error > promise.rate and not recent
+        into_shift |= armed and not was_armed and recent
         if at_drift and not armed and disarmed is None:
             disarmed = number + 1 - tenant.drifts_at
-    return Life(tenant, good, bad, first, at_drift, disarmed, hits_to_disarm, alarms, served, served_wrong)
+    return Life(
+        tenant=tenant,
+        was_armed=ever,
+        broke_promise=broke,
+        armed_into_shift=into_shift,
+        was_armed_at_drift=at_drift,
+        audits_to_disarm=disarmed,
+        hits_to_disarm=hits_to_disarm,
+        false_alarms=alarms,
+        served=served,
+        served_wrong=served_wrong,
+    )
 
 
 def ever_within(

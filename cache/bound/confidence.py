@@ -6,7 +6,7 @@ the figure pleases needs `upper_bound_at_any_time`: it holds at all sizes at onc
 
 from __future__ import annotations
 
-from math import exp, inf, log, log1p
+from math import exp, inf, lgamma, log, log1p
 
 CONFIDENCE = 0.95
 
@@ -49,6 +49,8 @@ def upper_bound_at_any_time(wrong: int, audited: int, confidence: float = CONFID
     low, high = 0.0, 1.0
     for _ in range(_STEPS):
         middle = (low + high) / 2
+        if middle == 1.0:  # between 1 and the float before it
+            break
         if log_evidence(wrong, audited, middle) < needed:
             low = middle
         else:
@@ -104,8 +106,7 @@ def _log_at_most(wrong: int, audited: int, rate: float) -> float:
     if rate >= 1.0:
         return -inf
     log_last = (audited - wrong) * log1p(-rate) + (wrong * log(rate) if wrong else 0.0)
-    for step in range(wrong):
-        log_last += log((audited - step) / (step + 1))
+    log_last += lgamma(audited + 1) - lgamma(wrong + 1) - lgamma(audited - wrong + 1)
     total = term = 1.0
     for k in range(wrong, 0, -1):
         term *= k * (1.0 - rate) / ((audited - k + 1) * rate)

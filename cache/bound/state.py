@@ -5,7 +5,8 @@ it may be repeated, and done in any order; the sums over processes are what coun
 
 Every wrong hit weighs one million and every audit takes twice the promise (in millionths) off: the sum goes
 down while hits are as good as promised, and up where more than twice as many are wrong. How far it has risen
-above its lowest point is a CUSUM (Page, Biometrika 41 (1954), 100-115). 2.5 wrong hits above, it is drift.
+above its lowest point is a CUSUM (Page, Biometrika 41 (1954), 100-115). 2.5 wrong hits above, it is drift:
+for a promise of 1 %, three wrong of 25 audits, four of 75, five of 125.
 """
 
 from __future__ import annotations
