@@ -80,7 +80,7 @@ def observe(state: PartitionState, process: str, audit: Audit, promise: Promise)
         return _with(state, process, own)
     after = _count(before, audit.outcome)
     height = _height(after, promise)
-    armed = before.armed or int(holds(after, promise))
+    armed = before.armed or int(holds(before, promise) or holds(after, promise))
     low = min(before.low, height)
     if armed and height - low >= DRIFT_HEIGHT:
         return new_epoch(state, process, DRIFTED)
