@@ -1,13 +1,17 @@
 """What may be answered from the cache at all, and which answers are whole enough to be kept.
 
-Both functions say why not, in a few fixed words fit for a log or a metric's label, or None for yes.
-Sampled answers are kept like any other: a client that wants another draw says `cache-control: no-cache`.
+The functions say why not, in a few fixed words fit for a log or a metric's label, or None for yes.
+Word for word, sampled answers are kept like any other: a client that wants another draw says
+`cache-control: no-cache`. By form or meaning, more stays out (`alike_request`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from collections.abc import Set as AbstractSet
+from typing import Any, NamedTuple
+
+from cache import personal, timely
 
 CHAT = "chat.completions"
 EMBEDDINGS = "embeddings"
@@ -34,6 +38,41 @@ def cacheable_request(api: str, fields: Mapping[str, Any]) -> str | None:
     if fields.get("store"):
         return "stored upstream"
     return _chat_reason(fields) if api == CHAT else None
+
+
+class Exclusions(NamedTuple):
+    """What keeps a request out of the tiers that match by form or meaning; a route may say otherwise."""
+
+    personal: AbstractSet[str] = personal.KINDS
+    own: tuple[personal.Pattern, ...] = ()
+    time_bound: bool = True
+    sampled: bool = True
+
+
+NOTHING_SPECIAL = Exclusions()
+
+
+def alike_request(
+    fields: Mapping[str, Any], text: str, exclusions: Exclusions = NOTHING_SPECIAL
+) -> str | None:
+    """None if the answer to another wording may answer this request, and its answer another wording, else why
+    not. For requests that `cacheable_request` lets pass; `text` is what was said last.
+
+    A temperature above 0 asks for variety. None given asks for nothing, and counts as no sampling, whatever
+    the upstream's own default is.
+    """
+    if exclusions.sampled and _above_0(fields.get("temperature")):
+        return "sampled"
+    if personal.reason(text, exclusions.personal, exclusions.own) is not None:
+        return "personal data"
+    return timely.reason(text) if exclusions.time_bound else None
+
+
+def _above_0(temperature: object) -> bool:
+    """What is no number is for the upstream to refuse, and is not taken for 0."""
+    if temperature is None or temperature is False:
+        return False
+    return not isinstance(temperature, int | float) or temperature > 0
 
 
 def whole_answer(api: str, answer: Mapping[str, Any]) -> str | None:
