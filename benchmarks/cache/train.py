@@ -22,6 +22,7 @@ from benchmarks.cache.streams import nearest, vectors
 from cache.judging import vetoes
 from cache.judging.features import NAMES, SIGNS, Prepared, features
 from cache.judging.reading import read
+from cache.judging.support import unsupported
 from cache.judging.vectors import Words
 from cache.judging.verifier import FORMAT, SHIPPED
 from gateway.word_vectors import LexiconVectors
@@ -55,7 +56,7 @@ class Reader:
         if vetoes.early(a.reading, b.reading):
             return None
         compared = vetoes.compare(a.reading, b.reading)
-        if vetoes.late(compared) or not all(self.words[word].known for word in compared.only):
+        if vetoes.late(compared) or unsupported(compared, a, b, self.words):
             return None
         return features(a, b, compared, self.words)
 

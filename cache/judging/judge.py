@@ -7,6 +7,7 @@ from typing import NamedTuple
 from cache.judging import vetoes
 from cache.judging.features import Prepared, features
 from cache.judging.reading import read
+from cache.judging.support import unsupported
 from cache.judging.vectors import Words
 from cache.judging.verifier import Verifier
 from cache.question import WordVectors
@@ -36,11 +37,7 @@ class Judge:
         if veto:
             return Verdict(0.0, veto)
         compared = vetoes.compare(mine, yours)
-        veto = vetoes.late(compared) or self._unknown(compared)
+        veto = vetoes.late(compared) or unsupported(compared, asked, kept, self._words)
         if veto:
             return Verdict(0.0, veto)
         return Verdict(self.model.score(features(asked, kept, compared, self._words)), "")
-
-    def _unknown(self, compared: vetoes.Compared) -> str:
-        """A word that the vectors lack may be anything: a name, as a rule."""
-        return "" if all(self._words[word].known for word in compared.only) else "unknown"

@@ -59,6 +59,9 @@ _STARTS: dict[tuple[str, ...], str] = dict(
             "why", "why", "how come", "what cause", "what is reason|cause|reasons for|of|behind|why|that"
         ),
         *_phrases("why", "what is reason behind", "for what reason"),
+        *_phrases(
+            "what", "where|when is best|good", "do you have any", "can you suggest|recommend any|some", "any"
+        ),
         *_phrases("when", "when", "what time|year|date|day"),
         *_phrases("where", "where"),
         *_phrases("who", "who", "whom", "whose"),
@@ -121,7 +124,7 @@ def _noun(words: Sequence[str], place: int) -> tuple[int, str]:
 _ALIKE = frozenset(
     frozenset(pair.split("="))
     for pair in listed(
-        "what=ask howto=ask why=ask what=meaning meaning=ask how=howto yes-no=ask difference=ask"
+        "what=ask howto=ask why=ask what=meaning meaning=ask difference=ask who=what feels=ask possible=howto"
     )
 )
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cache.canonical import folded, is_about_words, is_literal, polite_removed
 from cache.judging.kinds import kind
 from cache.judging.stems import stem
-from cache.judging.synonyms import SYNONYM
+from cache.judging.synonyms import SYNONYM, joined
 from cache.judging.tables import NEGATIONS, SOFT
 from cache.wording import split
 
@@ -39,6 +39,7 @@ class Reading(NamedTuple):
 
 @lru_cache(maxsize=1 << 14)
 def head(word: str) -> str:
+    word = word.removesuffix("'s")
     stemmed = stem(word)
     return SYNONYM.get(word) or SYNONYM.get(stemmed) or stemmed
 
@@ -62,7 +63,7 @@ def read(text: str) -> Reading:
         if len(words) > len(ending) + 2 and tuple(words[-len(ending) :]) == ending:
             words = words[: -len(ending)]
     found = kind([word.lower() for word in words])
-    words = words[found.length :]
+    words = joined(words[found.length :])
     heads = tuple(head(word.lower()) for word in words)
     solid = frozenset(place for place, word in enumerate(words) if word not in SOFT)
     return Reading(

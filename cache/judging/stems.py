@@ -41,6 +41,6 @@ def _has_vowel(start: str) -> bool:
 def _closed(word: str) -> str:
     if len(word) > 3 and word[-1] == "e":
         return word[:-1]
-    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "lsz":
+    if len(word) > 3 and word[-1] == word[-2]:
         return word[:-1]
     return word

@@ -37,12 +37,18 @@ way method technique approach trick
 reason cause
 difference distinction differ differentiate
 main major primary chief
-amazing awesome
+work works
+look looks
+stock stocks
+use utilize
+rs rupee
+terrible awful
+tasty delicious
 smart intelligent clever
 happen occur
 allow permit
 choose select pick
-need require
+need require needs
 help assist
 fix repair
 gift present
@@ -59,7 +65,7 @@ everybody everyone
 maybe perhaps
 improve enhance
 obtain acquire
-earn make
+make earn build create develop generate built made
 study learn
 program application app
 advice tip suggestion
@@ -85,11 +91,11 @@ govt government
 hr hour
 kg kilogram
 km kilometer
-best good great greatest finest nice top
+best good great greatest finest nice top favorite
 prepare preparation
 recommend suggest
 describe explain
-meaning mean meant
+mean meaning meant means
 forever permanently
 quit stop
 remove delete erase
@@ -114,7 +120,7 @@ gather collect
 answer reply
 mistake error
 scary frightening
-interesting fascinating
+interesting fascinating amazing awesome astonishing
 dumb stupid
 understand comprehend
 build construct
@@ -138,3 +144,88 @@ vacation holiday
 
 SYNONYM = {word: group.split()[0] for group in _GROUPS.strip().splitlines() for word in group.split()}
 """Word -> the one of its group that stands for it."""
+
+_PHRASES = """
+cell phone=phone
+mobile phone=phone
+smart phone=phone
+united states=usa
+united kingdom=uk
+united states of america=usa
+get rid of=remove
+getting rid of=remove
+rid of=remove
+find out=know
+figure out=know
+wake up=wake
+get up=wake
+give up=quit
+work out=workout
+log in=login
+sign in=login
+sign up=signup
+set up=setup
+for free=free
+on internet=online
+from internet=online
+over internet=online
+through internet=online
+using internet=online
+via internet=online
+on web=online
+from online=online
+right now=now
+this day=now
+at present=now
+at moment=now
+nowaday=now
+currently=now
+a lot of=many
+lot of=many
+lots of=many
+such as=like
+in order to=to
+so as to=to
+as well as=and
+no one=nobody
+have to=must
+going to=will
+real life=life
+so far=ever
+of all time=ever
+all time=ever
+in world=world
+in life=life
+year old=old
+each other=other
+part time=part-time
+full time=full-time
+weight loss=lose weight
+losing weight=lose weight
+reduce weight=lose weight
+"""
+PHRASES = {
+    tuple(said.split()): tuple(meant.split())
+    for said, _, meant in (line.partition("=") for line in _PHRASES.strip().splitlines())
+}
+"""Words that say one thing together -> what is read instead."""
+_FIRSTS = frozenset(said[0] for said in PHRASES)
+
+
+def joined(words: list[str]) -> list[str]:
+    """With each phrase as what it says, the longest first."""
+    if _FIRSTS.isdisjoint(words):
+        return words
+    read: list[str] = []
+    place = 0
+    while place < len(words):
+        for length in (4, 3, 2):
+            meant = PHRASES.get(tuple(words[place : place + length]))
+            if meant is not None:
+                read += meant
+                place += length
+                break
+        else:
+            read.append(words[place])
+            place += 1
+    return read

@@ -15,14 +15,14 @@ NEGATIONS = listed(
 TIMES = listed(
     """
     today tonight yesterday tomorrow now currently nowaday recently lately soon later early earlier
-    late already yet still anymore again once twice ever always sometimes often usually rarely forever
-    since until till during while before after ago past future present previous previously next last
-    first second third final upcoming current latest recent new old modern ancient former used
-    becoming become became morning afternoon evening night noon midnight day week weekend month year
-    decade century hour minute second summer winter spring autumn fall january february april june
-    july august september october november december monday tuesday wednesday thursday friday saturday
-    sunday daily weekly monthly yearly annual temporarily permanently immediately eventually was were
-    did had been will would shall
+    late already yet still anymore again once twice ever always sometimes often usually rarely
+    forever since until till during while before after ago past future present previous previously
+    next last first second third final upcoming current latest recent new old modern ancient former
+    used becoming become became morning afternoon evening night noon midnight day week weekend month
+    year decade century hour minute second summer winter spring autumn fall january february april
+    june july august september october november december monday tuesday wednesday thursday friday
+    saturday sunday daily weekly monthly yearly annual temporarily permanently immediately
+    eventually was were did had been will would shall
     """
 )
 """Also the auxiliaries that carry tense."""
@@ -43,8 +43,8 @@ CONJUNCTIONS = listed("and or but if because although though than versus vs")
 
 DIRECTIONS = listed(
     """
-    to from by with into onto out off against through across via towards toward without as like around
-    behind
+    to from by with into onto out off against through across via towards toward without as like
+    around behind
     """
 )
 """Prepositions that say who does what to whom, or where to."""
@@ -91,12 +91,16 @@ NARROWING = listed(
 
 LIGHT = listed(
     """
-    one's someone's people's can could become get take give go come happen exist visit use using work
-    try look find see know tell say feel like properly fully completely successfully personally
-    generally commonly effectively easily easy such own various actual overall specific particular
-    certain proper person people world life thing yourself myself oneself ourselves by as if out up
-    into then need able have so that which from to with and someone somebody anyone make ever
-    available use usually effective idea start using having doing
+    can could become get take give go come happen occur exist visit use using work try look see tell
+    say feel like properly fully completely totally absolutely successfully personally generally
+    commonly effectively easily easy such various actual overall specific particular certain proper
+    yourself myself oneself ourselves by as if when out up into then have having so that which from
+    to with someone make ever available effective start using doing one's someone's good best great
+    nice known did was been being had most all many some buy watch read play eat follow when if consistently realistically extremely
+    incredibly insanely highly constitute detail started exactly exact
     """
 )
 """Words that often come and go between two ways to ask one question."""
+
+GENERIC = listed("people person world life thing issue piece level provider property idea way country year")
+"""Nouns that say little beside others."""

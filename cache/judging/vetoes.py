@@ -13,7 +13,7 @@ from typing import NamedTuple
 from cache.judging.antonyms import opposite
 from cache.judging.comparing import Difference, differ
 from cache.judging.kinds import alike
-from cache.judging.reading import Reading
+from cache.judging.reading import Reading, head
 from cache.judging.tables import (
     DIRECTIONS,
     INTENSIFIERS,
@@ -73,13 +73,25 @@ def late(c: Compared) -> str:
 def _kind(c: Compared) -> bool:
     """Two ways to ask must leave nothing else to differ; a yes-no question turns round on any word."""
     if c.asked.kind != c.kept.kind or c.asked.kind in ("yes-no", "possible"):
-        return any(word not in INTENSIFIERS for word in c.only)
+        return any(word not in INTENSIFIERS for word in c.only) and not _still_small(c)
     return False
+
+
+_SMALL_WORDS = frozenset(
+    {"to", "if", "and", "that", "as", "with", "ever", "fully", "completely", "actual", "from"}
+)
+
+
+def _still_small(c: Compared) -> bool:
+    """Of a long yes-no question, what only carries its grammar."""
+    if c.asked.kind != c.kept.kind or len(c.difference.pairs) < 3:
+        return False
+    return _SMALL_WORDS.issuperset(c.only) or sorted(c.only) == ["can", "could"]
 
 
 def _names(c: Compared) -> bool:
     return any(
-        word in c.asked.names or word in c.kept.names or (word != word.lower() and len(word) > 1)
+        (word in c.asked.names or word in c.kept.names or word != word.lower()) and word not in LIGHT
         for word in c.only
     )
 
@@ -105,9 +117,7 @@ def _tense(c: Compared) -> bool:
 
 
 def _quantity(c: Compared) -> bool:
-    return any(
-        word in QUANTITIES and word not in ("all", "many", "most", "several", "much") for word in c.only
-    )
+    return any(word in QUANTITIES and word not in LIGHT for word in c.only)
 
 
 def _modal(c: Compared) -> bool:
@@ -116,7 +126,7 @@ def _modal(c: Compared) -> bool:
 
 
 def _pronoun(c: Compared) -> bool:
-    return any(word in OTHERS and word not in ("it", "its", "us", "me") for word in c.only)
+    return any(word in OTHERS and word not in ("it", "its", "us") for word in c.only)
 
 
 def _pointing(c: Compared) -> bool:
@@ -149,11 +159,9 @@ def _direction(c: Compared) -> bool:
 def _order(c: Compared) -> bool:
     pairs = [pair for pair in c.difference.pairs if c.asked.words[pair[0]] not in _LINKS]
     breaks = [at for at, (one, two) in enumerate(pairwise(pairs)) if one[1] > two[1]]
-    if not breaks:
+    if not breaks or (c.asked.kind == c.kept.kind == "difference" and not c.only):
         return False
-    if len(breaks) > 1:
-        return True
-    return not _regrouped(c, pairs[breaks[0]], pairs[breaks[0] + 1])
+    return len(breaks) > 1 or not _regrouped(c, pairs[breaks[0]], pairs[breaks[0] + 1])
 
 
 _LINKS = frozenset({"and", "or", "vs", "versus"})
@@ -161,14 +169,17 @@ _SMALL = frozenset({"of", "in", "for", "on", "at"})
 
 
 def _regrouped(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> bool:
-    """`A and B` is `B and A`; `movie of 2016` is `2016 movie`: one block moved, no name in it."""
+    """`A and B` is `B and A`; `movie of 2016` is `2016 movie`; `which are best` goes before or behind, and so
+    does an adverb. Who does what to whom is told by order: a yes-no question may move nothing else."""
     mine = c.asked.words[first[0] + 1 : second[0]]
     yours = c.kept.words[second[1] + 1 : first[1]]
     if _LINKS.intersection(mine) and _LINKS.intersection(yours):
         return True
-    moved = {c.asked.words[first[0]], c.asked.words[second[0]]}
-    if c.only or moved & (c.asked.names | c.kept.names):
+    if c.only or c.asked.kind in ("yes-no", "possible", "ask"):
         return False
+    moved = (c.asked.words[first[0]], c.asked.words[second[0]])
+    if any(head(word) == "best" or word.endswith("ly") for word in moved):
+        return True
     return bool(_SMALL.intersection(mine)) != bool(_SMALL.intersection(yours))
 
 
@@ -180,13 +191,20 @@ def _scope(c: Compared) -> bool:
         (c.asked, c.difference.asked, c.right),
         (c.kept, c.difference.kept, c.left),
     ):
-        if others:
-            continue
         for place in places:
-            before = text.words[max(0, place - 2) : place]
-            if text.words[place] not in LIGHT and NARROWING.intersection(before):
+            if text.words[place] in LIGHT:
+                continue
+            if _listed(text.words, place) and not others:
+                return True
+            if not others and NARROWING.intersection(text.words[max(0, place - 2) : place]):
                 return True
     return False
+
+
+def _listed(words: tuple[str, ...], place: int) -> bool:
+    """One of several: `mind` in `heart, mind and soul`."""
+    around = (*words[max(0, place - 1) : place], *words[place + 1 : place + 2])
+    return not {"and", "or", ",", "/", "&"}.isdisjoint(around)
 
 
 _VETOES: dict[str, Callable[[Compared], bool]] = {
