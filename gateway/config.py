@@ -227,6 +227,9 @@ class CacheSettings(Settings):
     share: Literal["tenant", "project", "key"] = Field("tenant", description="Who shares an entry.")
     max_memory: Bytes = Field(64_000_000, description="Bytes of answers kept in the process.")
     max_entry: Bytes = Field(256_000, description="Largest answer stored.")
+    usd_per_gb_month: Usd | None = Field(
+        None, description="For what is kept (730 h); left out, only metered."
+    )
 
 
 ServiceTier = Literal["batch", "flex", "priority", "fast"]

@@ -130,8 +130,7 @@ class Delivery:
         )
         # The client has its answer; what follows is for the next one.
         if self._place is not None:
-            usage = None if report is None else report.usage
-            self._services.afterwards.answer(keep, self._tried, self._place, body, payload, usage)
+            self._services.afterwards.answer(keep, self._tried, self._place, body, payload, report)
         self._log_text(lambda: "".join(texts_of(payload)))
         if self._tried.exchange.snapshot.shadow is not None:
             self._services.shadow.offer(self._tried, lambda: payload)
@@ -209,8 +208,8 @@ class Delivery:
         if outcome is Outcome.COMPLETED and self._tried.exchange.snapshot.shadow is not None:
             self._services.shadow.offer(self._tried, lambda: folded_answer(self._call.api, fold))
         if self._place is not None and (answer := folded_answer(self._call.api, fold)) is not None:
-            body, usage = orjson.dumps(answer), None if report is None else report.usage
-            self._services.afterwards.answer(keep, self._tried, self._place, body, answer, usage)
+            body = orjson.dumps(answer)
+            self._services.afterwards.answer(keep, self._tried, self._place, body, answer, report)
 
     # ------------------------------------------------------------------ break off
 

@@ -13,10 +13,11 @@ from cache.partition import Scope, request_keys
 from gateway.answering import answer_headers
 from gateway.exchange import Exchange, Tried
 from gateway.fold import replay
-from gateway.settle import Money, baseline_nanos, make_event, record
+from gateway.hit_money import bought, hit_money, kept_usage
+from gateway.settle import make_event, record
+from metering.dialects.reported import Reported
 from metering.event import Event
 from metering.outcome import Outcome
-from metering.usage import Provenance, TokenUsage
 from router.decision import Candidate, Decision
 
 
@@ -64,9 +65,7 @@ def lookup(exchange: Exchange, place: Place | None) -> Entry | None:
     return found
 
 
-def keep(
-    tried: Tried, place: Place, body: bytes, answer: Mapping[str, Any], usage: TokenUsage | None
-) -> None:
+def keep(tried: Tried, place: Place, body: bytes, answer: Mapping[str, Any], report: Reported | None) -> None:
     """Stores a whole answer, once, in its non-streamed form."""
     exchange = tried.exchange
     if len(body) > place.max_bytes or whole_answer(exchange.call.api_name, answer) is not None:
@@ -78,12 +77,10 @@ def keep(
         body=body,
         served_model=tried.candidate.model,
         backend=tried.candidate.backend,
-        input_tokens=usage.input_total if usage else 0,
-        output_tokens=usage.output if usage else 0,
-        usage_known=usage is not None,
         stored_us=now_us,
         expires_us=now_us + place.ttl_us,
         stand_in=tried.served.stand_in,
+        **bought(tried, report)._asdict(),
     )
     exchange.services.cache.put(place.partition, place.entry, entry)
 
@@ -108,14 +105,8 @@ async def serve_kept(exchange: Exchange, entry: Entry) -> None:
 
 
 def _hit(exchange: Exchange, entry: Entry, candidate: Candidate, route: str) -> Event:
-    """A hit costs nothing; its baseline is what the kept answer's tokens would have cost, unrouted."""
     journey = exchange.journey
-    usage = baseline = None
-    if entry.usage_known:
-        usage = TokenUsage(
-            input_uncached=entry.input_tokens, output=entry.output_tokens, provenance=Provenance.COUNTED
-        )
-        baseline = baseline_nanos(exchange, route, entry.served_model, entry.backend, usage)
+    usage = kept_usage(entry)
     total_us = journey.now_us() - journey.started_us
     return make_event(
         exchange,
@@ -132,6 +123,6 @@ def _hit(exchange: Exchange, entry: Entry, candidate: Candidate, route: str) -> 
         status=200,
         error="",
         usage=usage,
-        money=Money("", 0, 0, baseline),
+        money=hit_money(exchange, route, entry, usage),
         stand_in=entry.stand_in,
     )

@@ -97,12 +97,13 @@ class Books(Protocol):
         ...
 
 
-def applied(corrections: Iterable[tuple[str, int | None, int | None, int | None]]) -> dict[str, Applied]:
-    """(corrected id, list, cost, baseline) of every correction there is -> what each event has."""
+def applied(corrections: Iterable[tuple[str, *tuple[int | None, ...]]]) -> dict[str, Applied]:
+    """(corrected id, list, cost, baseline, perhaps avoided) of every correction there is -> what each event
+    has."""
     found: dict[str, Applied] = {}
     for corrected, *amounts in corrections:
         before = found.get(corrected, Applied(0, Amounts(None, None, None)))
-        sums = Amounts(*(_plus(a, b) for a, b in zip(before.amounts, amounts, strict=True)))
+        sums = Amounts(*(_plus(a, b) for a, b in zip(before.amounts, Amounts(*amounts), strict=True)))
         found[corrected] = Applied(before.rows + 1, sums)
     return found
 
@@ -165,9 +166,11 @@ def correction_row(correction: Correction) -> Event:
 
 def _correction(event: Event, had: Applied | None, charge: Charge) -> Correction | None:
     count, sums = had or Applied(0, Amounts(None, None, None))
-    stored = Amounts(event.list_nanos, event.cost_nanos, event.baseline_nanos)
+    stored = Amounts(event.list_nanos, event.cost_nanos, event.baseline_nanos, event.avoided_nanos)
     now = Amounts(*(_plus(a, b) for a, b in zip(stored, sums, strict=True)))
     difference = Amounts(*(_minus(new, old) for new, old in zip(charge.amounts, now, strict=True)))
+    if now.avoided_nanos is not None:  # a row without it would stand for its baseline, as older ones do
+        difference = difference._replace(avoided_nanos=difference.avoided_nanos or 0)
     unknown = now.cost_nanos is None and charge.amounts.cost_nanos is not None
     if not unknown and not any(difference):
         return None

@@ -51,5 +51,8 @@ MEASURES = (
     "provisional_gpu_nanos",
     "gpu_ns",
     "gpu_nanos",
+    "cache_audit_nanos",
+    "storage_byte_seconds",
+    "unpriced_storage_byte_seconds",
 )
 """What rollups sum; metering/store/measures.py defines each."""

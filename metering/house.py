@@ -1,0 +1,9 @@
+"""What the house itself asks of models, as rows name it: one tenant, a purpose in place of a key's name."""
+
+from __future__ import annotations
+
+HOUSE_TENANT = "weir-quality"
+"""Who pays for comparisons and audits. The project of its rows is the route that they are about."""
+CACHE_AUDIT, CACHE_JUDGE = "cache-audit", "cache-judge"
+"""Answering again what the cache answered, and asking a model whether both answers say the same."""
+CACHE_AUDITS = (CACHE_AUDIT, CACHE_JUDGE)
