@@ -10,6 +10,8 @@ from metering.usage import TokenUsage
 
 WAS_UNKNOWN = "was_unknown"
 """The `error` of a correction that prices what had no price: one unknown cost less."""
+WAS_UNPRICED = "was_unpriced"
+"""The `error` of a correction that prices a hit which nobody could price: one unpriced hit less."""
 UNPRICED = "unknown"
 """The `price_version` of a cache hit of which nobody knows what buying its answer again would have cost."""
 

@@ -122,6 +122,8 @@ class UsageSums:
     provisional_gpu_ns: int
     """What was charged at once, before the windows closed: of the same work as `gpu_ns`, not beside it."""
     provisional_gpu_nanos: int | None
+    unpriced_hits: int = 0
+    """Hits of which nobody knows what buying their answers again would have cost: they are in no saving."""
     cache_audit_nanos: int | None = None
     """The part of the cost that went into answering hits of the cache afresh and comparing, to know how often
     they are wrong. None where nothing was audited, or no audit has a known price."""

@@ -17,7 +17,7 @@ from fractions import Fraction
 from typing import NamedTuple, Protocol
 
 from metering.correction import Amounts, correction_of
-from metering.event import WAS_UNKNOWN, Event
+from metering.event import WAS_UNKNOWN, WAS_UNPRICED, Event
 from metering.gpu_rates import paid_by_gpu_time
 from metering.store.ids import id_beside
 
@@ -58,6 +58,8 @@ class Correction:
     list_before: int | None
     was_unknown: bool
     """The event's cost was unknown until now."""
+    was_unpriced: bool = False
+    """Of a hit: what it avoided was unknown until now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ def correction_row(correction: Correction) -> Event:
         id=correction.id,
         price_version=correction.price_version,
         difference=correction.difference,
-        error=WAS_UNKNOWN if correction.was_unknown else "",
+        error=WAS_UNKNOWN if correction.was_unknown else WAS_UNPRICED if correction.was_unpriced else "",
     )
 
 
@@ -172,7 +174,8 @@ def _correction(event: Event, had: Applied | None, charge: Charge) -> Correction
     if now.avoided_nanos is not None:  # a row without it would stand for its baseline, as older ones do
         difference = difference._replace(avoided_nanos=difference.avoided_nanos or 0)
     unknown = now.cost_nanos is None and charge.amounts.cost_nanos is not None
-    if not unknown and not any(difference):
+    unpriced = now.avoided_nanos is None and charge.amounts.avoided_nanos is not None
+    if not unknown and not unpriced and not any(difference):
         return None
     seed = f"{event.id}|{count}|{charge.price_version}|{difference}"
     return Correction(
@@ -182,6 +185,7 @@ def _correction(event: Event, had: Applied | None, charge: Charge) -> Correction
         difference=difference,
         list_before=now.list_nanos,
         was_unknown=unknown,
+        was_unpriced=unpriced,
     )
 
 

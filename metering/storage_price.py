@@ -65,3 +65,10 @@ def storage_money(charge: StorageCharge, before: int) -> StorageMoney:
         storage_nanos(after, usd) - storage_nanos(before, usd),
         storage_nanos(after, usd, charge.factor) - storage_nanos(before, usd, charge.factor),
     )
+
+
+def usd_per_gb_second(price_version: str) -> Fraction | None:
+    """The price that a row's version names; None where it names none."""
+    if not price_version.startswith(_VERSION_START):
+        return None
+    return Fraction(price_version.removeprefix(_VERSION_START)) / SECONDS_PER_MONTH

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from sqlalchemy import BigInteger, ColumnElement, Integer, and_, case, cast, func, literal_column, null, or_
 from sqlalchemy.sql.elements import SQLCoreOperations
 
-from metering.event import UNPRICED, WAS_UNKNOWN
+from metering.event import UNPRICED, WAS_UNKNOWN, WAS_UNPRICED
 from metering.house import CACHE_AUDITS, HOUSE_TENANT
 from metering.store.names import DIMENSION_COLUMNS, MEASURES, US_PER_HOUR
 from metering.store.tables import cache_storage, events, gpu_shares
@@ -83,6 +83,14 @@ def _routed_hit() -> Expression:
     )
 
 
+def _unpriced_hit() -> Expression:
+    return case(
+        (and_(_CORRECTION, _E.error == _text(WAS_UNPRICED)), _number(-1)),
+        (and_(_HIT, ~_CORRECTION, _saved_by_hit().is_(None)), _number(1)),
+        else_=_number(0),
+    )
+
+
 def _unknown_cost() -> Expression:
     return case(
         (and_(_CORRECTION, _E.error == _text(WAS_UNKNOWN)), _number(-1)),
@@ -139,6 +147,7 @@ EVENT_MEASURES: Mapping[str, Expression] = {
     "provisional_gpu_nanos": _E.gpu_nanos,
     "gpu_ns": _NO_AMOUNT,
     "gpu_nanos": _NO_AMOUNT,
+    "unpriced_hits": _unpriced_hit(),
     "cache_audit_nanos": _if(_AUDIT, _E.cost_nanos),
     "storage_byte_seconds": _NO_AMOUNT,
     "unpriced_storage_byte_seconds": _NO_AMOUNT,

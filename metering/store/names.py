@@ -51,6 +51,7 @@ MEASURES = (
     "provisional_gpu_nanos",
     "gpu_ns",
     "gpu_nanos",
+    "unpriced_hits",
     "cache_audit_nanos",
     "storage_byte_seconds",
     "unpriced_storage_byte_seconds",

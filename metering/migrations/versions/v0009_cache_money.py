@@ -10,12 +10,18 @@ from alembic import op
 revision = "v0009"
 down_revision = "v0008"
 
+_MEASURES = (
+    "unpriced_hits",
+    "cache_audit_nanos",
+    "storage_byte_seconds",
+    "unpriced_storage_byte_seconds",
+)
 _STATEMENTS = (
     "ALTER TABLE events ADD COLUMN avoided_nanos BIGINT",
     *(
         f"ALTER TABLE {table} ADD COLUMN {column} BIGINT"
         for table in ("rollup_hourly", "rollup_daily")
-        for column in ("cache_audit_nanos", "storage_byte_seconds", "unpriced_storage_byte_seconds")
+        for column in _MEASURES
     ),
     """CREATE TABLE cache_storage (
         id TEXT PRIMARY KEY NOT NULL, at_us BIGINT NOT NULL, tenant TEXT NOT NULL, cost_center TEXT NOT NULL,
