@@ -121,15 +121,18 @@ class UsageRows:
 
     def _storage_price(self, stored: Stored, quantity: Decimal) -> tuple[Priced, str]:
         """A dollar for a gigabyte-second is a nano-dollar for a byte-second."""
-        usd = usd_per_gb_second(stored.price_version)
-        if usd is not None and abs(usd * stored.byte_seconds - stored.list_nanos) <= stored.parts:
-            terms = Fraction(self._prices.factor(stored.place.tenant))
-            exact, slack = usd * terms * stored.byte_seconds, stored.parts * max(terms, Fraction(1))
-            if abs(exact - stored.cost_nanos) <= slack:
-                return Priced(quantity, GB_SECONDS, unit_price(usd), unit_price(usd * terms)), "rates"
         if not quantity:
             return average_price(Decimal(1), "Charges", stored.list_nanos, stored.cost_nanos), "average"
-        return average_price(quantity, GB_SECONDS, stored.list_nanos, stored.cost_nanos), "average"
+        average = average_price(quantity, GB_SECONDS, stored.list_nanos, stored.cost_nanos)
+        usd = usd_per_gb_second(stored.price_version)
+        if usd is None or abs(usd * stored.byte_seconds - stored.list_nanos) > stored.parts:
+            return average, "average"
+        terms = Fraction(self._prices.factor(stored.place.tenant))
+        if abs(usd * terms * stored.byte_seconds - stored.cost_nanos) > stored.parts * max(
+            terms, Fraction(1)
+        ):
+            return replace(average, list_price=unit_price(usd)), "average-terms"
+        return Priced(quantity, GB_SECONDS, unit_price(usd), unit_price(usd * terms)), "rates"
 
     def of_correction(self, correction: Correction) -> Iterator[FocusRow]:
         """What new prices changed in a period that was open: an adjustment without a price of its own."""

@@ -120,6 +120,7 @@ def by_hand(chosen: Sequence[Event]) -> UsageSums:
         gpu_nanos=None,
         provisional_gpu_ns=sum(event.gpu_ns or 0 for event in chosen),
         provisional_gpu_nanos=known_sum(event.gpu_nanos for event in chosen),
+        unpriced_hits=sum(saved_by_cache(event) is None for event in hits),
     )
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from metering.book_charges import BookCharges
 from metering.catalogue import EmptyCatalogue
-from metering.event import UNPRICED, Event
+from metering.event import UNPRICED, WAS_UNPRICED, Event
 from metering.outcome import Outcome
 from metering.prices import PriceBook, PricedModel, Rate
 from metering.reprice import Applied, ClosedPeriod, NeedsYes, Plan, applied, apply, plan
@@ -267,6 +267,7 @@ def test_what_a_hit_avoided_is_repriced_with_it_and_then_stays(avoided: int | No
     added = [each for each in ledger.rows.values() if each.kind == "correction"]
     assert all(each.avoided_nanos is not None for each in added), "None would stand for the baseline"
     assert UNPRICED not in {each.price_version for each in added}
+    assert [each.error for each in added if each.error] == ([WAS_UNPRICED] if avoided is None else [])
 
 
 def test_a_price_that_is_gone_leaves_what_a_hit_avoided_alone() -> None:
