@@ -7,12 +7,13 @@ a crash between the two, or several gateways of one shared cache, book nothing t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
 from cache.answers import StorageUse
 from gateway.config import GatewaySettings
+from gateway.keystore import KeyStoreError
 from metering.ledger import LedgerError
 from metering.storage_price import StorageCharge
 
@@ -45,15 +46,16 @@ class StorageKeeper:
         cache: Storage,
         books: StorageBooks,
         settings: Callable[[], GatewaySettings],
-        cost_center: Callable[[str], str],
+        cost_centers: Callable[[], Mapping[str, str]],
         on_state: OnState,
         every_s: float = BOOK_EVERY_S,
     ) -> None:
-        """`cost_center`: of a tenant, '' where it has none."""
+        """`cost_centers`: by tenant, of those that have one. It is called in a thread and may block, and may
+        raise KeyStoreError."""
         self._cache = cache
         self._books = books
         self._settings = settings
-        self._cost_center = cost_center
+        self._cost_centers = cost_centers
         self._on_state = on_state
         self._every_s = every_s
         self._ok = True
@@ -70,7 +72,7 @@ class StorageKeeper:
         self._running.cancel()
         with suppress(asyncio.CancelledError):
             await self._running
-        await self.book()
+        await self._book_or_tell()
 
     async def book(self) -> int:
         """What is due, now. Returns how many rows were new; 0 where the ledger is away, and then all of it is
@@ -80,34 +82,41 @@ class StorageKeeper:
             if not uses:
                 return 0
             try:
-                new = await asyncio.to_thread(self._books.write_storage, self._charges(uses))
-            except LedgerError as error:
+                new = await asyncio.to_thread(self._write, uses)
+            except (LedgerError, KeyStoreError) as error:
                 self._tell(False, str(error))
                 return 0
             await self._cache.booked([use.id for use in uses])
             self._tell(True, "")
             return new
 
-    def _charges(self, uses: Sequence[StorageUse]) -> list[StorageCharge]:
+    def _write(self, uses: Sequence[StorageUse]) -> int:
         """At the price and the terms of now."""
-        settings = self._settings()
-        return [
+        settings, cost_centers = self._settings(), self._cost_centers()
+        charges = [
             StorageCharge(
                 use.id,
                 use.until_us,
                 use.tenant,
-                self._cost_center(use.tenant),
+                cost_centers.get(use.tenant, ""),
                 use.byte_seconds,
                 settings.cache.usd_per_gb_month,
                 settings.terms.factor(use.tenant),
             )
             for use in uses
         ]
+        return self._books.write_storage(charges)
 
     async def _now_and_then(self) -> None:
         while True:
             await asyncio.sleep(self._every_s)
+            await self._book_or_tell()
+
+    async def _book_or_tell(self) -> None:
+        try:
             await self.book()
+        except Exception as defect:  # noqa: BLE001 - the task must say so and go on, or nobody would know
+            self._tell(False, f"defect: {defect!r}")
 
     def _tell(self, ok: bool, detail: str) -> None:
         if ok is not self._ok:

@@ -137,7 +137,7 @@ def test_what_is_occupied_is_booked_whatever_fails(
     now_us, held, exact = 0, Counter[str](), Counter[str]()
     meter = StorageMeter(lambda: now_us)
     moody = Moody(meter, moods)
-    keeper = StorageKeeper(moody, moody, settings_of, lambda tenant: f"CC-{tenant}", lambda ok, detail: None)
+    keeper = StorageKeeper(moody, moody, settings_of, lambda: {"a": "CC-a"}, lambda ok, detail: None)
     for tenant, size, later_us, books in made:
         meter.change(tenant, size - held[tenant])
         held[tenant] = size
@@ -151,7 +151,7 @@ def test_what_is_occupied_is_booked_whatever_fails(
     for tenant in held:
         booked = sum(row.byte_seconds for row in moody.rows.values() if row.tenant == tenant)
         assert 0 <= exact[tenant] - booked * 10**6 < 10**6, "a part of a byte-second stays for the next"
-    assert {row.cost_center for row in moody.rows.values()} <= {"CC-a", "CC-b"}
+    assert {(row.tenant, row.cost_center) for row in moody.rows.values()} <= {("a", "CC-a"), ("b", "")}
 
 
 SETTINGS = GatewaySettings.model_validate(

@@ -50,7 +50,7 @@ class Scene:
             self.cache,
             books,  # type: ignore[arg-type]
             lambda: settings(usd),
-            {"acme": "CC-1"}.get,  # type: ignore[arg-type]
+            lambda: {"acme": "CC-1"},
             lambda ok, detail: self.said.append((ok, detail)),
             every_s,
         )
@@ -130,3 +130,29 @@ async def test_it_books_at_its_interval(tmp_path: Path) -> None:
         keeper.start()
         await asyncio.wait_for(written.wait(), 30)
         await keeper.stop()
+
+
+async def test_a_defect_is_told_and_does_not_end_the_booking(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'weir.db'}"
+    scene = Scene()
+    scene.keep(1_000)
+    scene.now_us += HOUR_US
+    with closing(open_ledger(url)) as ledger:
+        written = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        wrong = [ZeroDivisionError("once")]
+
+        class Wrong:
+            def write_storage(self, charges: Sequence[StorageCharge]) -> int:
+                if wrong:
+                    raise wrong.pop()
+                new = ledger.write_storage(charges)
+                loop.call_soon_threadsafe(written.set)
+                return new
+
+        keeper = scene.keeper(Wrong(), every_s=0.0)
+        keeper.start()
+        await asyncio.wait_for(written.wait(), 30)
+        await keeper.stop()
+    assert scene.said[0] == (False, "defect: ZeroDivisionError('once')")
+    assert scene.said[-1] == (True, "")
