@@ -87,6 +87,11 @@ class Turn(Generic[T]):
         self.waits = outcome is None
         """Then `wait` says how it ended; otherwise go out at once."""
 
+    @property
+    def awaited(self) -> bool:
+        """This turn leads, and somebody waits for its answer."""
+        return self.leads and self._flight is not None and bool(self._flight.waiting)
+
     async def wait(self, within_s: float) -> Landed[T]:
         """At most that long. After LEADS this turn leads."""
         flight = self._flight

@@ -14,11 +14,12 @@ import orjson
 from gateway.answering import answer_headers
 from gateway.api import embeddings
 from gateway.attempts import Verdict
+from gateway.caching.keeping import give
+from gateway.caching.place import Place
 from gateway.call import Api
 from gateway.errors import GatewayError, UpstreamError, UpstreamTimeout, error_event
 from gateway.exchange import Tried
 from gateway.fold import folded_answer
-from gateway.keeping import Place, keep
 from gateway.settle import money_of, settle, settle_later
 from gateway.streams import MalformedStream, StreamRelay, UpstreamSaidError
 from gateway.transport.base import IdleTimeout, Reply, TotalTimeout, TransportError
@@ -131,7 +132,7 @@ class Delivery:
         # The client has its answer; what follows is for the next one.
         if self._place is not None:
             usage = None if report is None else report.usage
-            self._services.afterwards.answer(keep, self._tried, self._place, body, payload, usage)
+            give(self._tried, self._place, body, payload, usage)
         self._log_text(lambda: "".join(texts_of(payload)))
         if self._tried.exchange.snapshot.shadow is not None:
             self._services.shadow.offer(self._tried, lambda: payload)
@@ -210,7 +211,7 @@ class Delivery:
             self._services.shadow.offer(self._tried, lambda: folded_answer(self._call.api, fold))
         if self._place is not None and (answer := folded_answer(self._call.api, fold)) is not None:
             body, usage = orjson.dumps(answer), None if report is None else report.usage
-            self._services.afterwards.answer(keep, self._tried, self._place, body, answer, usage)
+            give(self._tried, self._place, body, answer, usage)
 
     # ------------------------------------------------------------------ break off
 

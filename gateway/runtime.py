@@ -8,12 +8,15 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from cache.memory import MemoryStore
+from cache.singleflight import SingleFlight
 from gateway.afterwards import Afterwards
 from gateway.audit_desk import RELOADED, AuditDesk
 from gateway.backends.fleet import Fleet
 from gateway.budget_office import BudgetOffice
 from gateway.budget_settings import budgets_of
+from gateway.caching.audits import Audits
+from gateway.caching.meaning import Meaning
+from gateway.caching.opening import cache_secret, open_cache
 from gateway.clock import Clock, SystemClock
 from gateway.config import LOOPBACK_HOSTS, GatewaySettings
 from gateway.config_diff import config_change
@@ -86,6 +89,11 @@ class Runtime:
         self._file_stamp = stamp_of(loaded.path)
         self._watching: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.meaning = Meaning()
+        self.cache_secret = cache_secret(settings)
+        self.cache = open_cache(
+            settings, self.cache_secret, self.clock, self.journal.process, self._cache_changed
+        )
         self.services = self._make_services(settings)
         self.services.metrics.watch(Gauges(self))
 
@@ -135,8 +143,11 @@ class Runtime:
             live=Live(self._compile(settings, 1), self.clock.wall_ns() // 1_000_000_000),
             lifecycle=Lifecycle(),
             identify=self.keys.identify,
-            cache=MemoryStore(settings.cache.max_memory),
-            cache_secret=secrets.token_bytes(32),
+            cache=self.cache,
+            cache_secret=self.cache_secret,
+            meaning=self.meaning,
+            audits=Audits(self.journal.process),
+            flights=SingleFlight(),
             router=GainRouter(),
             weigher=Weigher(),
             conversations=Conversations(secrets.token_bytes(32), self.clock),
@@ -170,6 +181,7 @@ class Runtime:
         self.meter.start()
         self.budgets.start()
         await self.fleet.start()
+        await self.cache.start()
         self.shadow.begin(self.services)
         self.gpu_keeper.start()
         self._watching = [
@@ -186,11 +198,13 @@ class Runtime:
         for watching in self._watching:
             watching.cancel()
         await self.shadow.stop()
+        await self.services.audits.stop()
         await self.services.background.finish()
         self.services.afterwards.finish()
         await self.budgets.stop()
         await self.gpu_keeper.stop()
         await self.fleet.stop()
+        await self.cache.aclose()
         await self.transport.aclose()
         self.usage.close()
         self.quality.close()
@@ -306,9 +320,14 @@ class Runtime:
         self.services.lengths.seed(metered)
 
     def _compile(self, settings: GatewaySettings, version: int) -> Snapshot:
-        return compile_snapshot(settings, version, self.catalogue, utc_day(self.clock.wall_ns() // 1000))
+        snapshot = compile_snapshot(settings, version, self.catalogue, utc_day(self.clock.wall_ns() // 1000))
+        self.meaning.load(snapshot.caches.regimes)
+        return snapshot
 
     # ------------------------------------------------------------------ state
+
+    def _cache_changed(self, away: str | None) -> None:
+        self.news("cache_away" if away else "cache_back", **({"cause": away} if away else {}))
 
     def report(self, query: ReportQuery) -> UsageReport:
         """Including the rows of the last moments. Blocks. Raises LedgerError and ReportError."""

@@ -49,16 +49,26 @@ class HouseAnswer(NamedTuple):
 
 
 async def ask_again(
-    services: Services, snapshot: Snapshot, fields: Mapping[str, Any], choices: Sequence[Choice], route: str
+    services: Services,
+    snapshot: Snapshot,
+    fields: Mapping[str, Any],
+    choices: Sequence[Choice],
+    route: str,
+    purpose: str = "shadow",
 ) -> HouseAnswer:
     """A client's chat, put to other candidates. Raises GatewayError."""
     asked = {name: value for name, value in fields.items() if name not in _NOT_PASSED_ON}
-    decision = Decision("", _as_tier(choices, "shadow"), "shadow", {}, outline(asked, Api.CHAT).prompt_tokens)
-    return await _ask(services, snapshot, asked, decision, route, "shadow")
+    decision = Decision("", _as_tier(choices, purpose), purpose, {}, outline(asked, Api.CHAT).prompt_tokens)
+    return await _ask(services, snapshot, asked, decision, route, purpose)
 
 
 async def ask_judge(
-    services: Services, snapshot: Snapshot, model: str, messages: Sequence[Mapping[str, str]], route: str
+    services: Services,
+    snapshot: Snapshot,
+    model: str,
+    messages: Sequence[Mapping[str, str]],
+    route: str,
+    purpose: str = "judge",
 ) -> HouseAnswer:
     """Raises GatewayError."""
     fields = {"model": model, "messages": messages}
@@ -69,7 +79,7 @@ async def ask_judge(
     except NoCandidate as nothing:
         raise NothingFits(nothing.message) from None
     decision = found._replace(reason="judge", choices=_as_tier(found.choices, "judge"))
-    return await _ask(services, snapshot, fields, decision, route, "judge")
+    return await _ask(services, snapshot, fields, decision, route, purpose)
 
 
 async def _ask(

@@ -1,0 +1,73 @@
+"""A whole answer that was bought, kept for whoever asks the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cache.admission import whole_answer
+from cache.answers import Kept
+from cache.base import Entry
+from gateway.caching.place import Place
+from gateway.exchange import Tried
+from metering.usage import TokenUsage
+
+
+def give(
+    tried: Tried, place: Place, body: bytes, answer: Mapping[str, Any], usage: TokenUsage | None
+) -> None:
+    """At once to those who wait for it, and into the cache once this turn of the event loop is over."""
+    turn, services = place.turn, tried.exchange.services
+    entry = None
+    if turn is not None and turn.awaited:
+        entry = entry_of(tried, place, body, answer, usage)
+        if entry is None:
+            turn.release()
+        else:
+            turn.answer(entry)
+    services.afterwards.answer(keep, tried, place, body, answer, usage, entry)
+
+
+def keep(
+    tried: Tried,
+    place: Place,
+    body: bytes,
+    answer: Mapping[str, Any],
+    usage: TokenUsage | None,
+    made: Entry | None = None,
+) -> None:
+    """Stores a whole answer, once, in its non-streamed form."""
+    entry = made or entry_of(tried, place, body, answer, usage)
+    if entry is None:
+        return
+    services = tried.exchange.services
+    if place.text is not None and place.question is None:
+        place.question = services.meaning.question(place.partition, place.text)
+    services.cache.keep(Kept(place.partition, place.keys, entry, place.question, place.seen))
+    if place.doubt is not None:
+        services.audits.compare(tried.exchange, place, place.doubt, answer)
+
+
+def entry_of(
+    tried: Tried, place: Place, body: bytes, answer: Mapping[str, Any], usage: TokenUsage | None
+) -> Entry | None:
+    """None where it is not to be kept."""
+    exchange = tried.exchange
+    if len(body) > place.plan.max_entry_bytes or whole_answer(exchange.call.api_name, answer) is not None:
+        return None
+    now_us = exchange.journey.now_us()
+    return Entry(
+        id="hit_" + exchange.journey.ulid,
+        tenant=exchange.caller.tenant,
+        body=body,
+        served_model=tried.candidate.model,
+        backend=tried.candidate.backend,
+        input_tokens=usage.input_total if usage else 0,
+        output_tokens=usage.output if usage else 0,
+        usage_known=usage is not None,
+        stored_us=now_us,
+        expires_us=now_us + place.plan.ttl_us,
+        stand_in=tried.served.stand_in,
+        route=exchange.call.model,
+        epoch=place.plan.epoch,
+    )
