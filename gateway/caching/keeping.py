@@ -16,34 +16,27 @@ from metering.usage import TokenUsage
 def give(
     tried: Tried, place: Place, body: bytes, answer: Mapping[str, Any], usage: TokenUsage | None
 ) -> None:
-    """At once to those who wait for it, and into the cache once this turn of the event loop is over."""
-    turn, services = place.turn, tried.exchange.services
-    entry = None
-    if turn is not None and turn.awaited:
-        entry = entry_of(tried, place, body, answer, usage)
-        if entry is None:
-            turn.release()
-        else:
-            turn.answer(entry)
-    services.afterwards.answer(keep, tried, place, body, answer, usage, entry)
+    """Keeps the answer once this turn of the event loop is over, for those who wait for it as well."""
+    if place.turn is not None:
+        place.turn.hand_over()
+    tried.exchange.services.afterwards.answer(keep, tried, place, body, answer, usage)
 
 
 def keep(
-    tried: Tried,
-    place: Place,
-    body: bytes,
-    answer: Mapping[str, Any],
-    usage: TokenUsage | None,
-    made: Entry | None = None,
+    tried: Tried, place: Place, body: bytes, answer: Mapping[str, Any], usage: TokenUsage | None
 ) -> None:
     """Stores a whole answer, once, in its non-streamed form."""
-    entry = made or entry_of(tried, place, body, answer, usage)
+    entry, turn = entry_of(tried, place, body, answer, usage), place.turn
     if entry is None:
+        if turn is not None:
+            turn.release()
         return
     services = tried.exchange.services
     if place.text is not None and place.question is None:
         place.question = services.meaning.question(place.partition, place.text)
     services.cache.keep(Kept(place.partition, place.keys, entry, place.question, place.seen))
+    if turn is not None:
+        turn.answer(entry)
     if place.doubt is not None:
         services.audits.compare(tried.exchange, place, place.doubt, answer)
 
