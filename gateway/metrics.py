@@ -95,6 +95,15 @@ class Metrics(Collector):
         """Of the sample: a verdict, or why there is none."""
         self._compared[route, how] = self._compared.get((route, how), 0) + 1
 
+    def cache_lookups(self) -> dict[str, int]:
+        return {status: count for (status,), count in self._cache.items()}
+
+    def cache_audits(self) -> list[dict[str, str | int]]:
+        return [
+            {"kind": str(kind), "outcome": str(outcome), "count": count}
+            for (kind, outcome), count in self._audited.items()
+        ]
+
     def cache_audited(self, kind: str, outcome: str) -> None:
         """What an audit of the cache found, or why it came to nothing."""
         self._audited[kind, outcome] = self._audited.get((kind, outcome), 0) + 1

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from gateway.caching.desk import CacheDesk
 from gateway.clock import Clock
 from gateway.config import GatewaySettings
 from gateway.keydirectory import KeyDirectory
@@ -80,4 +81,6 @@ class AdminServices:
     """Blocks. Raises LedgerError."""
     books: BookKeeper
     """Closes months and takes entries; tells its own audit. Blocks. Raises LedgerError and BooksError."""
+    cache: CacheDesk
+    """Of the event loop's thread."""
     ledger: LedgerReader

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from cache.base import Entry, EntryKey
-from cache.bound.audit import Audit, BoundKey, Kind, Outcome
-from cache.bound.book import AuditBook
+from cache.bound.audit import Audit, BoundKey, Kind, Outcome, Promise
+from cache.bound.book import MAX_PARTITIONS, AuditBook
 from cache.bound.compare import Finding, compare, outcome_of
 from cache.question import Question
 from gateway.caching.lookup import Found, bound_key_of
@@ -64,11 +64,30 @@ class Audits:
         self._queue: deque[Job] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._wrong: OrderedDict[tuple[EntryKey, str], None] = OrderedDict()
+        self._known: OrderedDict[BoundKey, tuple[str, str, Promise]] = OrderedDict()
+        """Route, tenant (unless audits of several are counted together) and promise of those in use."""
         self._stopped = False
 
     def is_wrong(self, keys: Sequence[EntryKey], entry_id: str) -> bool:
         """An audit has found that this entry does not answer this question."""
         return any((key, entry_id) in self._wrong for key in keys)
+
+    def armed(self, exchange: Exchange, key: BoundKey, semantic: SemanticPlan) -> bool:
+        """Whether hits by meaning may be served here."""
+        if key not in self._known:
+            tenant = "" if semantic.level == "route" else exchange.caller.tenant
+            self._known[key] = (exchange.call.model, tenant, semantic.promise)
+            if len(self._known) > MAX_PARTITIONS:
+                self._known.popitem(last=False)
+        return self.book.armed(key, semantic.promise)
+
+    def bounds(self) -> list[dict[str, Any]]:
+        """JSON-ready, the latest met first."""
+        return [
+            {"route": route, "tenant": tenant or None, "promise": promise.rate, "key": key}
+            | self.book.status(key, promise)._asdict()
+            for key, (route, tenant, promise) in reversed(self._known.items())
+        ]
 
     def compare(self, exchange: Exchange, place: Place, doubt: Doubt, fresh: Mapping[str, Any]) -> None:
         """The client has the fresh answer; the kept one would have been served, or nearly."""

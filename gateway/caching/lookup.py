@@ -66,7 +66,7 @@ async def _by_meaning(exchange: Exchange, place: Place, semantic: SemanticPlan, 
             await _doubt(exchange, place, best, Kind.GREY)
         return None
     key = bound_key_of(exchange, place, semantic)
-    if not services.audits.book.armed(key, semantic.promise):
+    if not services.audits.armed(exchange, key, semantic):
         await _doubt(exchange, place, best, Kind.SHADOW)
         return None
     entry = await _fetch(exchange, place, best)

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from gateway.commands import cache_live
 from gateway.commands.common import CommandFailed, fail
 
 HELP = "what the semantic cache would have served of recorded requests"
@@ -38,9 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="strict: every word counts; intent: questions of one intent share an answer (default: strict)",
     )
 
+    cache_live.add_arguments(commands)
+
 
 def run(arguments: argparse.Namespace) -> int:
     try:
+        if arguments.action != "replay":
+            return cache_live.run(arguments)
         ask = _tiers(arguments.regime, arguments.threshold)
         with _opened(arguments.file) as lines:
             return _replay(lines, ask)
