@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from gateway.config_books import BooksSettings
-from gateway.config_budgets import BudgetSettings, LimitSettings
+from gateway.config_budgets import UNLIMITED_OUTPUT_TOKENS, BudgetSettings, LimitSettings
 from gateway.config_cache import CacheSettings, RouteCacheSettings
 from gateway.config_gpu import GpuSettings, GpuWindowSettings
 from gateway.config_quality import CascadeSettings, QualitySettings
@@ -118,6 +118,11 @@ class LaunchSettings(Settings):
     )
     context_tokens: int = Field(8192, ge=256, description="KV cache shared by all slots.")
     slots: int = Field(4, ge=1, le=256, description="Requests decoded at once.")
+    answer_tokens: int = Field(
+        UNLIMITED_OUTPUT_TOKENS,
+        ge=1,
+        description="Where an answer ends to whose length the client sets no limit.",
+    )
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all cores.")
     embeddings: bool = Field(False, description="Serve /v1/embeddings too (mean pooling).")
     gpu_layers: int = Field(0, ge=-1, description="Layers on a GPU; -1 is all.")

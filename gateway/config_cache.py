@@ -79,8 +79,8 @@ class SemanticSettings(Settings):
 class ExclusionSettings(Settings):
     """What is matched word for word only."""
 
-    personal: Annotated[tuple[str, ...], AfterValidator(_known_kinds)] = Field(
-        tuple(sorted(KINDS)), description="Kinds of personal data that are looked for."
+    personal: Annotated[tuple[str, ...], AfterValidator(_known_kinds)] | None = Field(
+        None, description="Kinds of personal data that are looked for; all, if left out."
     )
     patterns: tuple[Annotated[str, AfterValidator(_pattern)], ...] = Field(
         (), max_length=50, description="Further personal data, as regular expressions (RE2)."

@@ -327,7 +327,7 @@ class Runtime:
     # ------------------------------------------------------------------ state
 
     def _cache_changed(self, away: str | None) -> None:
-        self.news("cache_away" if away else "cache_back", **({"cause": away} if away else {}))
+        self.news("cache_state", ok=away is None, detail=away or "")
 
     def report(self, query: ReportQuery) -> UsageReport:
         """Including the rows of the last moments. Blocks. Raises LedgerError and ReportError."""

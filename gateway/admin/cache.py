@@ -49,7 +49,7 @@ def install(router: APIRouter, services: AdminServices) -> None:
     async def status(who: Finance) -> dict[str, Any]:
         """What this process holds, what its lookups gave, and for each bound on wrong hits: armed or not,
         audits, and what is missing."""
-        return services.cache.status()
+        return dict(services.cache.status())
 
     @router.post("/admin/cache/purge", tags=["Cache"])
     async def purge(body: PurgeBody, who: AdminOnly) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from cache.admission import Exclusions
 from cache.bound.audit import MILLION, Level, Promise, promise_of
 from cache.bound.compare import Bands
 from cache.partition import Group, Scope, Sharing
+from cache.personal import KINDS
 from gateway.config import GatewaySettings
 from gateway.config_cache import GROUP, CacheSettings, ExclusionSettings, RouteCacheSettings, SemanticSettings
 from gateway.tenants import Caller
@@ -140,7 +141,7 @@ def _semantic(semantic: SemanticSettings) -> SemanticPlan:
 
 def _exclusions(exclude: ExclusionSettings) -> Exclusions:
     return Exclusions(
-        personal=frozenset(exclude.personal),
+        personal=KINDS if exclude.personal is None else frozenset(exclude.personal),
         own=tuple(map(Pattern, exclude.patterns)),
         time_bound=exclude.time_bound,
         sampled=exclude.sampled,

@@ -1,4 +1,4 @@
-"""The cache's tiers, its bound, purging and pairs, over real sockets; a fake upstream counts what was bought."""
+"""The cache's tiers, its bound, purging and pairs over real sockets: the upstream counts what was bought."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from gateway.tenants import make_key
@@ -117,8 +118,6 @@ async def test_the_same_words_and_the_same_question_in_other_words(house: House)
 
 
 def _text(answer: Answer) -> str:
-    import orjson
-
     chunks = [orjson.loads(event) for event in answer.events()[:-1]]
     return "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks if chunk["choices"])
 
