@@ -12,6 +12,10 @@ EntryKey = NewType("EntryKey", bytes)
 """The request itself, hashed under its partition."""
 
 
+class WrongPartition(ValueError):
+    """What belongs to one partition was brought to another, or it is nothing that has a partition."""
+
+
 class Entry(NamedTuple):
     """One whole answer, stored once in its non-streamed form whichever way it was made."""
 
@@ -30,6 +34,10 @@ class Entry(NamedTuple):
     """UTC microseconds."""
     expires_us: int
     stand_in: bool
+    route: str = ""
+    """The model or virtual model by the name that the client gave, for purging."""
+    epoch: int = 0
+    """Of what the answer was made from, as the operator counts it; an older one can be purged."""
 
 
 class AnswerStore(Protocol):

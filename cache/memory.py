@@ -69,6 +69,15 @@ class MemoryStore:
         self._of_tenant.setdefault(entry.tenant, {})[place] = None
         self._bytes_used += size
 
+    def drop(self, partition: PartitionKey, key: EntryKey) -> None:
+        if (partition, key) in self._kept:
+            self._drop((partition, key))
+
+    def clear(self) -> None:
+        self._kept.clear()
+        self._of_tenant.clear()
+        self._bytes_used = 0
+
     def purge_tenant(self, tenant: str) -> int:
         """Drops a tenant's entries; returns how many."""
         places = list(self._of_tenant.get(tenant, ()))

@@ -29,7 +29,7 @@ NOT_PART_OF_THE_ANSWER = frozenset({"model", "stream", "stream_options", "user",
 that the caller gives. Every other field counts, known or not."""
 
 _KEY_BYTES = 32
-_PARTITION, _ENTRY = b"weir partition 1", b"weir entry 1"
+_PARTITION, _ENTRY, _CANONICAL = b"weir partition 1", b"weir entry 1", b"weir canonical"
 
 
 class Scope(NamedTuple):
@@ -40,8 +40,18 @@ class Scope(NamedTuple):
     key: str | None = None
 
 
+class Group(NamedTuple):
+    """Tenants that share answers with each other. Whoever makes one has made sure that the group names the
+    tenant and that the tenant opted in."""
+
+    name: str
+
+
+Sharing = Scope | Group
+
+
 def request_keys(
-    secret: bytes, scope: Scope, api: str, model_or_route: str, fields: Mapping[str, Any]
+    secret: bytes, scope: Sharing, api: str, model_or_route: str, fields: Mapping[str, Any]
 ) -> tuple[PartitionKey, EntryKey]:
     """Keys under which this request's answer is kept. `fields` is the request's JSON, left untouched.
 
@@ -53,10 +63,33 @@ def request_keys(
         raise ValueError(f"a secret of {len(secret)} bytes; BLAKE2b wants 16 to 64 here")
     rest = {name: value for name, value in fields.items() if name not in NOT_PART_OF_THE_ANSWER}
     last, place = _take_last_words(rest, api)
-    who = (scope.tenant, scope.project, scope.key)
-    partition = _hash(secret, _PARTITION, _canonical((*who, api, model_or_route, place, rest)))
+    partition = _hash(secret, _PARTITION, _canonical((*_who(scope), api, model_or_route, place, rest)))
     entry = _hash(secret, _ENTRY, partition + _canonical(last))
     return PartitionKey(partition), EntryKey(entry)
+
+
+def canonical_key(secret: bytes, partition: PartitionKey, form: str) -> EntryKey:
+    """The key of a canonical form of the last words. Never equal to a verbatim one: the two are hashed for
+    different purposes."""
+    return EntryKey(_hash(secret, _CANONICAL, partition + form.encode("utf-8", "surrogatepass")))
+
+
+def last_text(api: str, fields: Mapping[str, Any]) -> str | None:
+    """The last words, if they are one text and nothing else: what a canonical form and a neighbour can be
+    looked for by. None if there are images, several parts, token ids or no words."""
+    last, _ = _take_last_words(dict(fields), api)
+    words = last[0] if last else None
+    if isinstance(words, list) and len(words) == 1 and isinstance(words[0], dict):
+        part = words[0]
+        words = part.get("text") if part.keys() == {"type", "text"} and part["type"] == "text" else None
+    return words if isinstance(words, str) and words else None
+
+
+def _who(scope: Sharing) -> tuple[object, ...]:
+    """A group is an object where a tenant is a text, so that no tenant can be named like a group."""
+    if isinstance(scope, Group):
+        return ({"group": scope.name},)
+    return scope.tenant, scope.project, scope.key
 
 
 def _take_last_words(rest: dict[str, Any], api: str) -> tuple[list[Any], int | None]:

@@ -17,7 +17,6 @@ from redis.exceptions import NoPermissionError, NoScriptError, RedisError, Respo
 
 from metering.budgets.account import SLICE_SHARE
 from metering.budgets.periods import FOREVER_US, US_PER_S, Span
-from metering.budgets.redis_address import Client, open_clients
 from metering.budgets.redis_scripts import CLOSED, EXCHANGE, SEED, SEED_PLAN
 from metering.budgets.store import (
     CORRECTIONS,
@@ -30,6 +29,7 @@ from metering.budgets.store import (
     SeedWrite,
     StateAway,
 )
+from metering.redis_address import Client, open_clients
 
 PATIENCE_S = 0.1
 """For one exchange, connecting included."""

@@ -20,13 +20,13 @@ SCHEMES = ("redis", "rediss", "redis+sentinel")
 _SENTINEL_PORT = 26379
 
 
-def open_clients(url: str, patience_s: float) -> list[Client]:
+def open_clients(url: str, patience_s: float, what: str = "state") -> list[Client]:
     """The one to use, and those of the sentinels, which want closing too. They connect on first use.
-    Raises ValueError."""
+    Raises ValueError, which begins with `what` the address is of."""
     scheme = urlsplit(url).scheme
     if scheme not in SCHEMES:
         raise ValueError(
-            f"state: an address begins with redis://, rediss:// or redis+sentinel://, not {scheme}:"
+            f"{what}: an address begins with redis://, rediss:// or redis+sentinel://, not {scheme}:"
         )
     settings: dict[str, Any] = {
         # No timeout of the client's own: it wraps every write in `asyncio.wait_for`, which in Python 3.11
@@ -38,22 +38,22 @@ def open_clients(url: str, patience_s: float) -> list[Client]:
         "client_name": "weir",
     }
     if scheme == "redis+sentinel":
-        return _master(url, settings)
+        return _master(url, settings, what)
     return [Redis.from_url(url, **settings)]
 
 
-def _master(url: str, settings: dict[str, Any]) -> list[Client]:
+def _master(url: str, settings: dict[str, Any], what: str) -> list[Client]:
     parts = urlsplit(url)
     who, _, hosts = parts.netloc.rpartition("@")
     service, _, database = parts.path.lstrip("/").partition("/")
     if not hosts or not service or not (database or "0").isdigit():
-        raise ValueError("state: write sentinels as redis+sentinel://host:port,host:port/service/db")
+        raise ValueError(f"{what}: write sentinels as redis+sentinel://host:port,host:port/service/db")
     if who:
         user, _, password = who.partition(":")
         settings |= {"username": unquote(user) or None, "password": unquote(password) or None}
     waits = ("socket_timeout", "socket_connect_timeout", "retry")
     sentinels = Sentinel(  # type: ignore[no-untyped-call]
-        [_host(each) for each in hosts.split(",")],
+        [_host(each, what) for each in hosts.split(",")],
         sentinel_kwargs={name: settings[name] for name in waits},
         db=int(database or 0),
         **settings,
@@ -62,11 +62,11 @@ def _master(url: str, settings: dict[str, Any]) -> list[Client]:
     return [master, *sentinels.sentinels]
 
 
-def _host(text: str) -> tuple[str, int]:
+def _host(text: str, what: str) -> tuple[str, int]:
     """Raises ValueError."""
     host, _, port = text.rpartition(":")
     if not host:
         return port, _SENTINEL_PORT
     if not port.isdigit():
-        raise ValueError(f"state: {text!r} is no host:port")
+        raise ValueError(f"{what}: {text!r} is no host:port")
     return host.strip("[]"), int(port)
