@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr
 
 from cache.partition import MAX_SECRET_BYTES, MIN_SECRET_BYTES
 from cache.personal import KINDS
@@ -14,9 +15,16 @@ from gateway.config_types import Bytes, Name, Seconds, SecondsOrZero, Settings, 
 from router.patterns import Pattern
 
 GROUP = "group:"
-Sharers = Annotated[
-    str, StringConstraints(pattern=r"^(tenant|project|key|group:[A-Za-z0-9][A-Za-z0-9._-]{0,63})$")
-]
+_SHARERS = re.compile(r"tenant|project|key|group:[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def _sharers(value: str) -> str:
+    if not _SHARERS.fullmatch(value):
+        raise ValueError(f"{value!r}: write tenant, project, key or group:NAME")
+    return value
+
+
+Sharers = Annotated[str, AfterValidator(_sharers)]
 
 
 def _pattern(text: str) -> str:

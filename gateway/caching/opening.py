@@ -7,12 +7,20 @@ from collections.abc import Callable
 from hashlib import blake2b
 
 from cache.answers import AnswerCache
+from cache.bound.book import AuditBook
+from cache.bound.keeper import AuditKeeper
+from cache.stores.audits import RedisAuditStore
 from cache.stores.local import LocalCache
 from cache.stores.shared import SharedCache
 from gateway.clock import Clock
 from gateway.config import GatewaySettings
 
 _DERIVED = b"weir cache 1"
+
+
+def share_audits(settings: GatewaySettings, book: AuditBook) -> AuditKeeper | None:
+    """Not started. None where the cache, too, is this process's own."""
+    return AuditKeeper(book, RedisAuditStore(settings.state)) if shares_cache(settings) else None
 
 
 def shares_cache(settings: GatewaySettings) -> bool:

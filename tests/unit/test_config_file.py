@@ -147,7 +147,7 @@ def test_numbers_where_text_belongs_want_quotes_and_are_not_shown() -> None:
         ("tenants: {'a b': {}}\n", "names begin with a letter or digit"),
         ("cache: {ttl: -1s}\n", "'-1s' is not a duration"),
         ("cache: {ttl: .inf}\n", "'.inf' is not a duration"),
-        ("cache: {share: world}\n", "tenant|project|key|group:"),
+        ("cache: {share: world}\n", "write tenant, project, key or group:NAME"),
         (
             f"tenants: {{t: {{keys: [{{name: k, hash: '{HASH}', expires: soon}}]}}}}\n",
             "must be a day or a time",

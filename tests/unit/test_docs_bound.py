@@ -10,7 +10,10 @@ import pytest
 
 from cache.bound.audit import MILLION
 from cache.bound.confidence import needed_if_clean
+from cache.bound.keeper import EVERY_S, SETTLING
 from cache.bound.state import ALLOWANCE, DRIFT_HEIGHT
+from cache.stores.audit_script import EXCHANGE, KEPT_S, SILENT_MS, WAS_KEPT_S
+from cache.stores.shared import PREFIX
 
 PAGE = (Path(__file__).parents[2] / "docs/cache.md").read_text()
 PROMISE = 0.01
@@ -57,3 +60,14 @@ def test_how_soon_drift_is_said(audits: int) -> None:
         elif cell:
             digits = len(cell.removesuffix("%").strip().partition(".")[2])
             assert percent(cell) == pytest.approx(said_within(audits, error), abs=0.51 * 10 ** -(digits + 2))
+
+
+def test_how_long_audits_are_kept() -> None:
+    day_s = 24 * 3600
+    assert f"Kept for {KEPT_S // day_s} days after the last use" in PAGE
+    assert f"not been heard of for {SILENT_MS // 3_600_000} hours" in PAGE
+    assert f"within {WAS_KEPT_S // day_s} days" in PAGE
+    assert f"tell and hear every {EVERY_S:g} seconds" in PAGE
+    assert {3: "three"}[SETTLING] + " exchanges" in PAGE
+    for key in re.findall(r"'(audits?:\w*:?)'", EXCHANGE.text):
+        assert f"`{PREFIX}{key}" in PAGE
