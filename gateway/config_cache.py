@@ -42,6 +42,15 @@ def _known_kinds(kinds: tuple[str, ...]) -> tuple[str, ...]:
     return kinds
 
 
+class SecondOpinionSettings(Settings):
+    """A heavier look at what is about to be served: the embeddings of both questions, by a model of the file.
+    Its calls are metered under `weir-quality`; where it does not answer in time, nothing is served."""
+
+    embeddings: Name = Field(description="A model that serves /v1/embeddings.")
+    at_least: float = Field(0.9, ge=-1, le=1, description="Cosine from which both questions are one.")
+    within: Seconds = Field(1.0, description="Longest wait for it.")
+
+
 class SemanticSettings(Settings):
     """Serve an answer to another wording of the same question, once audits bear out that it is one."""
 
@@ -63,6 +72,9 @@ class SemanticSettings(Settings):
     )
     threshold: float | None = Field(
         None, ge=0, le=1, description="Score from which two questions are one; else the verifier's own."
+    )
+    second: SecondOpinionSettings | None = Field(
+        None, description="Ask an embedding model as well before a hit by meaning."
     )
     bound: Literal["partition", "tenant", "route"] = Field(
         "tenant",
@@ -145,7 +157,7 @@ class CacheSettings(Settings):
     max_tenant: Bytes | None = Field(
         None, description="Bytes of answers kept of one tenant; else `max_memory`."
     )
-    max_index: Bytes = Field(128_000_000, description="Bytes of the indexes by meaning in the process.")
+    max_index: Bytes = Field(256_000_000, description="Bytes of the indexes by meaning in the process.")
     max_entry: Bytes = Field(256_000, description="Largest answer stored.")
     secret: SecretStr | None = Field(
         None,

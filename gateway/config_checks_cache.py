@@ -32,6 +32,8 @@ def _semantic(path: Path, semantic: SemanticSettings, names: Names, *, exact: bo
         yield Finding(path, "identical requests must be served (exact: true) before similar ones are")
     if semantic.judge is not None:
         yield from model_exists((*path, "judge"), semantic.judge, names)
+    if semantic.second is not None:
+        yield from model_exists((*path, "second", "embeddings"), semantic.second.embeddings, names)
 
 
 def _groups(

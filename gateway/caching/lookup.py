@@ -14,6 +14,7 @@ from cache.partition import canonical_key
 from gateway.caching.meaning import CANDIDATES, Best
 from gateway.caching.place import Doubt, Place, curated_partition, threshold_of
 from gateway.caching.plans import SemanticPlan
+from gateway.caching.second import agrees
 from gateway.exchange import Exchange
 
 TIERS = ("exact", "canonical")
@@ -50,6 +51,8 @@ def bound_key_of(exchange: Exchange, place: Place, semantic: SemanticPlan) -> Bo
     """Whose audits decide whether this partition's hits by meaning are served."""
     call, meaning = exchange.call, exchange.services.meaning
     policy = f"{meaning.version(semantic.regime)} {threshold_of(exchange, semantic):.4f}"
+    if semantic.second is not None:
+        policy += f" {semantic.second.model} {semantic.second.at_least:.4f}"
     return bound_key(semantic.level, exchange.caller.tenant, call.model, place.partition, policy)
 
 
@@ -64,6 +67,8 @@ async def _by_meaning(exchange: Exchange, place: Place, semantic: SemanticPlan, 
     if best.score < threshold:
         if is_grey(best.score, threshold, semantic.grey) and _drawn(exchange, semantic.audit_ppm):
             await _doubt(exchange, place, best, Kind.GREY)
+        return None
+    if semantic.second is not None and not await agrees(exchange, semantic.second, text, best.near.text):
         return None
     key = bound_key_of(exchange, place, semantic)
     if not services.audits.armed(exchange, key, semantic):

@@ -13,11 +13,25 @@ from cache.bound.compare import Bands
 from cache.partition import Group, Scope, Sharing
 from cache.personal import KINDS
 from gateway.config import GatewaySettings
-from gateway.config_cache import GROUP, CacheSettings, ExclusionSettings, RouteCacheSettings, SemanticSettings
+from gateway.config_cache import (
+    GROUP,
+    CacheSettings,
+    ExclusionSettings,
+    RouteCacheSettings,
+    SecondOpinionSettings,
+    SemanticSettings,
+)
 from gateway.tenants import Caller
 from router.patterns import Pattern
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SecondPlan:
+    model: str
+    at_least: float
+    within_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +46,7 @@ class SemanticPlan:
     judge: str | None
     bands: Bands
     curated: bool
+    second: SecondPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +151,12 @@ def _semantic(semantic: SemanticSettings) -> SemanticPlan:
         judge=semantic.judge,
         bands=Bands(same_from=semantic.same_from),
         curated=semantic.trust == "curated",
+        second=None if semantic.second is None else _second(semantic.second),
     )
+
+
+def _second(second: SecondOpinionSettings) -> SecondPlan:
+    return SecondPlan(second.embeddings, second.at_least, second.within)
 
 
 def _exclusions(exclude: ExclusionSettings) -> Exclusions:

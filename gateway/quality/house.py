@@ -26,6 +26,8 @@ from router.deciding import direct
 from router.decision import Choice, Decision, NoCandidate, RouteRequest
 from router.features import outline
 
+SECOND = "cache-second"
+"""The purpose of an embedding model's second opinion on a kept answer."""
 _NOT_PASSED_ON = frozenset(
     {
         "stream",
@@ -82,6 +84,29 @@ async def ask_judge(
     return await _ask(services, snapshot, fields, decision, route, purpose)
 
 
+async def ask_embeddings(
+    services: Services, snapshot: Snapshot, model: str, texts: Sequence[str], route: str
+) -> list[list[float]]:
+    """One vector per text, all of one length. Raises GatewayError."""
+    fields = {"model": model, "input": list(texts), "encoding_format": "float"}
+    shape = outline(fields, Api.EMBEDDINGS)
+    tokens, needs = shape.prompt_tokens, shape.needs
+    request = RouteRequest(Api.EMBEDDINGS, fields, tokens, needs, QUALITY_TENANT, route, {})
+    try:
+        found = direct(snapshot.direct[model], request)
+    except NoCandidate as nothing:
+        raise NothingFits(nothing.message) from None
+    decision = found._replace(reason=SECOND, choices=_as_tier(found.choices, SECOND))
+    answer = await _ask(services, snapshot, fields, decision, route, SECOND, Api.EMBEDDINGS)
+    try:
+        vectors = [[float(number) for number in row["embedding"]] for row in answer.payload["data"]]
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise UpstreamError("the answer holds no embeddings") from wrong
+    if len(vectors) != len(texts) or len(set(map(len, vectors))) != 1:
+        raise UpstreamError("the answer holds other embeddings than were asked for")
+    return vectors
+
+
 async def _ask(
     services: Services,
     snapshot: Snapshot,
@@ -89,13 +114,14 @@ async def _ask(
     decision: Decision,
     route: str,
     purpose: str,
+    api: Api = Api.CHAT,
 ) -> HouseAnswer:
     """`purpose` stands where a key's name would, the route where a project's would."""
-    journey = Journey.begin(services.clock, Api.CHAT.value)
+    journey = Journey.begin(services.clock, api.value)
     tenant = snapshot.settings.tenants.get(QUALITY_TENANT)
     cost_center = "" if tenant is None else tenant.cost_center
     caller = journey.caller = Caller(QUALITY_TENANT, cost_center, route, purpose, "tenant", None)
-    call = journey.call = _call(fields, decision.choices[0].candidate.model, journey)
+    call = journey.call = _call(fields, decision.choices[0].candidate.model, journey, api)
     client = _House()
     exchange = Exchange(services, client, snapshot, caller, call, journey)
     journey.decision = decision
@@ -110,12 +136,12 @@ async def _ask(
     return HouseAnswer(_payload(client.body_given), None if event is None else event.cost_nanos)
 
 
-def _call(fields: Mapping[str, Any], model: str, journey: Journey) -> Call:
+def _call(fields: Mapping[str, Any], model: str, journey: Journey, api: Api) -> Call:
     named = {**fields, "model": model}
     return Call(
         request_id=journey.request_id,
-        api=Api.CHAT,
-        api_name=Api.CHAT.value,
+        api=api,
+        api_name=api.value,
         body=orjson.dumps(named),
         fields=named,
         model=model,

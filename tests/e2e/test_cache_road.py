@@ -154,6 +154,21 @@ async def test_hits_by_meaning_wait_for_audits(house: House) -> None:
     assert cached(await house.ask(ALIKE[0], "alike", tenant="two")) == "miss"
 
 
+async def test_a_second_opinion_may_forbid_a_hit_and_is_metered(tmp_path: Path) -> None:
+    """The fake's embeddings of different texts are far apart, so it never agrees."""
+    async with FakeUpstream() as upstream:
+        told = config(tmp_path / "ledger.db", upstream.base_url)
+        told["models"]["alike"]["cache"]["semantic"]["second"] = {"embeddings": "m", "at_least": 0.999}
+        with GatewayProcess(told, tmp_path) as gateway:
+            house = House(gateway, upstream)
+            for text in (ASKED, *ALIKE):
+                assert cached(await house.ask(text, "alike")) == "miss"
+            assert (await house.manage("cache"))["bounds"] == []
+            rows = (await house.manage("reports/usage?group_by=tenant,key"))["rows"]
+            asked = [row for row in rows if row["tenant"] == "weir-quality"]
+            assert [row["key"] for row in asked] == ["cache-second"]
+
+
 async def test_purging_is_by_id_tenant_and_route_and_on_record(house: House) -> None:
     hits = {}
     for tenant in ("one", "two"):
