@@ -63,6 +63,7 @@ class PartitionIndex:
             for entry_id, question in entries:
                 self.add(entry_id, question)
             return
+        self._move(len(self._rows))
         graph = self._graph = self._graph or _new_graph()
         slots = []
         for entry_id, question in entries:

@@ -17,6 +17,7 @@ from cache.base import PartitionKey
 from cache.stores import loading
 from cache.stores.link import LEASE_S
 from cache.stores.shared import SharedCache
+from cache.stores.wire import tag
 from tests.fakes.kept_answers import entry, key, partition, question
 from tests.fakes.kept_answers import kept as made
 
@@ -285,6 +286,35 @@ async def test_a_server_that_was_emptied_is_followed_anew(pair: Pair) -> None:
     await until(again)
     assert await find(other, "a") is None
     assert pair.states == []
+
+
+async def test_a_purge_that_the_server_lost_is_told_to_it_again(pair: Pair) -> None:
+    """As after a failover to a replica that had not heard of it."""
+    one, other = await pair.more(), await pair.more()
+    for words, entry_id in (("a", "hit_1"), ("b", "hit_2")):
+        one.keep(kept(words, entry_id, tenant=f"of {words}"))
+        await held(other, words, entry_id)
+    with closing(redis.Redis.from_url(pair.url, protocol=2)) as client:
+        before = {name: client.dump(name) for name in client.keys(f"{pair.prefix}*")}
+        assert (await one.purge(Purge(tenant="of a"))).acknowledged
+        assert (await one.purge(Purge(entry_id="hit_2"))).acknowledged
+        for name, value in before.items():
+            client.restore(name, 0, value, replace=True)
+        client.delete(f"{pair.prefix}floors")
+        assert (
+            client.exists(*(f"{pair.prefix}e:{tag(OURS)}:{entry_id}" for entry_id in ("hit_1", "hit_2"))) == 2
+        )
+        for it in (one, other):
+            assert await it.fetch(OURS, "hit_1", now_us()) is None
+            assert await it.fetch(OURS, "hit_2", now_us()) is None
+        await until(lambda: bool(client.exists(f"{pair.prefix}floors")))
+        await until(lambda: not client.exists(f"{pair.prefix}e:{tag(OURS)}:hit_2"))
+    third = await pair.more()
+    assert await third.fetch(OURS, "hit_1", now_us()) is None
+    third.keep(kept("c", "hit_3", tenant="of a", seen=third.position()))
+    for it in pair.caches:
+        await until(finds(it, "c", "hit_3"))
+        assert await find(it, "a") is None
 
 
 async def test_records_that_are_lost_are_noticed(pair: Pair) -> None:
