@@ -1,6 +1,6 @@
 """Vectors in a graph, searched approximately: for partitions that are too large to be read whole.
 
-Rows of bytes: its cosines are true to about a hundredth. A removed row is marked, and its place used again.
+Rows of bytes: its cosines are rounded. A removed row is marked, and its place used again.
 """
 
 from __future__ import annotations
