@@ -59,10 +59,10 @@ the process that looks up on core 0, Redis on core 1. The process had not made t
 *Own*: as long as the process itself was on its core, without waiting for Redis or for the core, which it
 shared with whatever else the machine did. *Full lookup*: the embedding given, both keys hashed and looked
 for in vain, {candidates} neighbours found, judged, and the best one's answer fetched from Redis
-({found:.1%} were found). **The judging is a stand-in that is busy for {judge:.0f} us**. *Exact hit, hot*: from
-the process, under its lease, in a small partition. *Nearest 8*: one after the other, nothing between. *Index
-lag*: from the writer's word to the index of each of {followers} other processes, {lag_entries:,} entries at
-{per_s} a second, processes not pinned.
+({found:.1%} were found). **The judging is a stand-in that is busy for {judge:.0f} us**. *Exact hit,
+hot*: from the process, under its lease, in a small partition. *Nearest 8*: one after the other, nothing
+between. *Index lag*: from the writer's word to the index of each of {followers} other processes,
+{lag_entries:,} entries at {per_s} a second, processes not pinned.
 
 The graph against reading everything, {asked:,} questions that are not stored: recall of the {candidates}
 nearest {at_8:.3f}, of the nearest {at_1:.3f}; {index_mb:.0f} MB.
