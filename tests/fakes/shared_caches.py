@@ -66,7 +66,7 @@ class Pair:
 
     def about(self) -> list[str]:
         with closing(self.server()) as client:
-            return sorted(client.hkeys(f"{self.prefix}about"))
+            return sorted(str(name) for name in client.hkeys(f"{self.prefix}about"))
 
 
 async def until(what: Callable[[], bool | Awaitable[bool]], within_s: float = 5.0) -> None:
