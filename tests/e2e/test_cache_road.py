@@ -164,7 +164,7 @@ async def test_a_second_opinion_may_forbid_a_hit_and_is_metered(tmp_path: Path) 
             for text in (ASKED, *ALIKE):
                 assert cached(await house.ask(text, "alike")) == "miss"
             assert (await house.manage("cache"))["bounds"] == []
-            rows = (await house.manage("reports/usage?group_by=tenant,key"))["rows"]
+            rows = (await house.manage("reports/usage?group_by=tenant,key"))["data"]
             asked = [row for row in rows if row["tenant"] == "weir-quality"]
             assert [row["key"] for row in asked] == ["cache-second"]
 
