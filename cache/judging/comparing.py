@@ -1,0 +1,77 @@
+"""What one text says and the other does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from cache.judging.reading import Reading
+
+
+class Difference(NamedTuple):
+    """Between what is asked (first) and what is kept (second). Places are those of `Reading.words`."""
+
+    pairs: tuple[tuple[int, int], ...]
+    """Words that say the same, by their places, in the order of the first."""
+    asked: tuple[int, ...]
+    """Solid words of the first that the second has nothing for."""
+    kept: tuple[int, ...]
+
+
+def differ(asked: Reading, kept: Reading) -> Difference:
+    free: dict[str, list[int]] = {}
+    for place in sorted(kept.solid, reverse=True):
+        free.setdefault(kept.heads[place], []).append(place)
+    pairs, left = [], []
+    for place in sorted(asked.solid):
+        places = free.get(asked.heads[place])
+        if places:
+            pairs.append((place, places.pop()))
+        else:
+            left.append(place)
+    right = sorted(place for places in free.values() for place in places)
+    if left and right:
+        left, right = _misspelt(asked, kept, pairs, left, right)
+        left, right = _compounds(asked.words, kept.words, left, right)
+        right, left = _compounds(kept.words, asked.words, right, left)
+    return Difference(tuple(sorted(pairs)), tuple(left), tuple(right))
+
+
+def _misspelt(
+    asked: Reading, kept: Reading, pairs: list[tuple[int, int]], left: list[int], right: list[int]
+) -> tuple[list[int], list[int]]:
+    for one in left[:]:
+        for other in right:
+            if one_slip(asked.heads[one], kept.heads[other]) or one_slip(asked.words[one], kept.words[other]):
+                pairs.append((one, other))
+                left, right = [x for x in left if x != one], [x for x in right if x != other]
+                break
+    return left, right
+
+
+def _compounds(
+    whole: Sequence[str], parts: Sequence[str], left: list[int], right: list[int]
+) -> tuple[list[int], list[int]]:
+    """`data base` is `database`."""
+    for one in left[:]:
+        for first, second in pairwise(right):
+            if second == first + 1 and whole[one] == parts[first] + parts[second]:
+                left, right = [x for x in left if x != one], [x for x in right if x not in (first, second)]
+                break
+    return left, right
+
+
+def one_slip(one: str, other: str) -> bool:
+    """Long words that differ by one letter inside, doubled, left out, exchanged or swapped with the next: not
+    by the first letter, nor at the end, where English puts its grammar."""
+    short, long = (one, other) if len(one) <= len(other) else (other, one)
+    if len(short) < 6 or len(long) - len(short) > 1 or short[0] != long[0] or short[-2:] != long[-2:]:
+        return False
+    if not (short.isalpha() and long.isalpha()):
+        return False
+    at = next((place for place, letter in enumerate(short) if letter != long[place]), len(short))
+    if len(short) < len(long):
+        return short[at:] == long[at + 1 :]
+    swapped = short[at : at + 2] == long[at : at + 2][::-1] and short[at + 2 :] == long[at + 2 :]
+    return swapped or short[at + 1 :] == long[at + 1 :]

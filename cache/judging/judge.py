@@ -1,0 +1,45 @@
+"""Whether two texts ask the same: vetoes first, then the learned score."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cache.judging import vetoes
+from cache.judging.features import Prepared, features
+from cache.judging.reading import read
+from cache.judging.support import unsupported
+from cache.judging.vectors import Words
+from cache.judging.verifier import Verifier
+from cache.question import WordVectors
+
+
+class Verdict(NamedTuple):
+    score: float
+    """0 to 1; 0 under a veto."""
+    veto: str
+    """'' or a fixed word."""
+
+
+class Judge:
+    """For one event loop; it is not made for threads."""
+
+    def __init__(self, words: WordVectors, model: Verifier) -> None:
+        self._words = Words(words)
+        self.model = model
+
+    def prepare(self, text: str) -> Prepared:
+        """What is needed of one text, made once: of a stored question when it is stored."""
+        return Prepared(read(text), self._words)
+
+    def judge(self, asked: Prepared, kept: Prepared) -> Verdict:
+        mine, yours = asked.reading, kept.reading
+        strict = self.model.regime == "strict"
+        veto = vetoes.early(mine, yours) if strict else vetoes.unreadable(mine, yours)
+        if veto:
+            return Verdict(0.0, veto)
+        compared = vetoes.compare(mine, yours)
+        if strict:
+            veto = vetoes.late(compared) or unsupported(compared, asked, kept, self._words)
+            if veto:
+                return Verdict(0.0, veto)
+        return Verdict(self.model.score(features(asked, kept, compared, self._words)), "")

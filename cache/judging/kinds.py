@@ -1,0 +1,134 @@
+"""What kind of answer a question wants, told from how it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from cache.wording import listed
+
+_AUXILIARIES = listed(
+    "is am do did was can could should would will shall may might must have had be ought need dare"
+)
+_QUALITIES = listed(
+    "best good great top easy easiest simple simplest effective efficient proper right correct"
+)
+_FILLERS = listed("the some a most any of your few different various possible main")
+_WAYS = listed("way method technique trick step process procedure approach tip")
+_HOW_MUCH = listed(
+    """
+    many much long often old far big large tall high deep fast soon late wide heavy expensive likely
+    good bad hard difficult easy accurate safe common important strong successful true close dangerous
+    reliable
+    """
+)
+_PERSONS = listed("i we one you")
+
+
+class Kind(NamedTuple):
+    name: str
+    """howto, how, why, what, who, when, where, how-many ..., yes-no, feels, what-if, opinion, meaning,
+    difference, or ask for any other sentence."""
+    length: int
+    """Words at the start that say no more than that."""
+
+
+def _phrases(name: str, *spelled: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """With `a|b` for either."""
+    for each in spelled:
+        found: list[tuple[str, ...]] = [()]
+        for choice in each.split():
+            found = [(*start, word) for start in found for word in choice.split("|")]
+        for phrase in found:
+            yield phrase, name
+
+
+_STARTS: dict[tuple[str, ...], str] = dict(
+    [
+        *_phrases("feels", "what is|was it like to", "what do it feel like to", "how do|is it feel|like to"),
+        *_phrases(
+            "feels", "how do it feel like to", "how is it to", "what is it like", "what do it feel like"
+        ),
+        *_phrases("what-if", "what if", "what would|will|do happen if|when", "what happen if|when"),
+        *_phrases("opinion", "what do|did you|people think about|of", "how do you feel about"),
+        *_phrases("opinion", "what is your|you opinion|thought|view|take on|about|of|regarding"),
+        *_phrases("meaning", "what is meaning|definition of", "what is meant by", "define"),
+        *_phrases("howto", "how to", "how do|can|should|could|would i|we|you|one|u"),
+        *_phrases("howto", "what should|can|could i|we|you|one do to", "what do i|you|we need to do to"),
+        *_phrases(
+            "why", "why", "how come", "what cause", "what is reason|cause|reasons for|of|behind|why|that"
+        ),
+        *_phrases("why", "what is reason behind", "for what reason"),
+        *_phrases(
+            "what", "where|when is best|good", "do you have any", "can you suggest|recommend any|some", "any"
+        ),
+        *_phrases("when", "when", "what time|year|date|day"),
+        *_phrases("where", "where"),
+        *_phrases("who", "who", "whom", "whose"),
+        *_phrases("yes-no", "is it true that", "do you think that", "do you think", "do you believe that"),
+        *_phrases("possible", "is it possible to|for|that", "is there a|any way to", "is there way to"),
+        *_phrases("possible", "can i|we|you|one|people|someone|anyone"),
+    ]
+)
+_LONGEST = max(map(len, _STARTS))
+
+
+def kind(words: Sequence[str]) -> Kind:
+    """Of a question's words, as `canonical` folds them."""
+    for length in range(min(_LONGEST, len(words)), 0, -1):
+        name = _STARTS.get(tuple(words[:length]))
+        if name is not None:
+            return Kind(name, length)
+    if not words:
+        return Kind("ask", 0)
+    first = words[0]
+    if first == "how":
+        second = words[1] if len(words) > 1 else ""
+        return Kind(f"how-{second}", 2) if second in _HOW_MUCH else Kind("how", 1)
+    if first in ("what", "which"):
+        return _what(words)
+    return Kind("yes-no", 0) if first in _AUXILIARIES else _ask(words)
+
+
+def _what(words: Sequence[str]) -> Kind:
+    """Also `what is the best way to`, which asks how, and `what is the difference between`."""
+    place = 1
+    if words[place : place + 1] in (["is"], ["was"]):
+        place += 1
+    end, name = _noun(words, place)
+    return Kind(name, end) if name else Kind("what", 1)
+
+
+def _ask(words: Sequence[str]) -> Kind:
+    end, name = _noun(words, 0)
+    return Kind(name, end) if name else Kind("ask", 0)
+
+
+def _noun(words: Sequence[str], place: int) -> tuple[int, str]:
+    """`(some of the best) ways to`, `(main) difference between`: where it ends, and the kind or ''."""
+    start = place
+    while place < len(words) and (words[place] in _QUALITIES or words[place] in _FILLERS):
+        place += 1
+    word, behind = (*words[place : place + 2], "", "")[:2]
+    if word in _WAYS and behind in ("to", "of", "for", "by"):
+        return place + 2, "howto"
+    if word in _WAYS and behind in _PERSONS and words[place + 2 : place + 3] in (["can"], ["should"]):
+        return place + 3, "howto"
+    if word in ("reason", "cause") and behind in ("for", "of", "behind", "why", "that"):
+        return place + 2, "why"
+    if word in ("difference", "distinction") and behind in ("between", "in"):
+        return place + 2, "difference"
+    return start, ""
+
+
+_ALIKE = frozenset(
+    frozenset(pair.split("="))
+    for pair in listed(
+        "what=ask howto=ask why=ask what=meaning meaning=ask difference=ask feels=ask possible=howto"
+    )
+)
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two kinds may want one answer, if the words agree."""
+    return one == other or frozenset((one, other)) in _ALIKE

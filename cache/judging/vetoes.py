@@ -1,0 +1,257 @@
+"""Differences after which two texts do not ask the same, however alike they look.
+
+Each veto is a fixed word, fit for a metric's label. They are about English; in other scripts a word
+that only one side has is a veto by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import NamedTuple
+
+from cache.judging.antonyms import opposite
+from cache.judging.comparing import Difference, differ
+from cache.judging.kinds import alike
+from cache.judging.reading import Reading, head
+from cache.judging.tables import (
+    DIRECTIONS,
+    GENERIC,
+    INTENSIFIERS,
+    LIGHT,
+    MODALS,
+    NARROWING,
+    OTHERS,
+    POINTING,
+    QUANTITIES,
+    TENSES,
+    TIMES,
+)
+
+
+class Compared(NamedTuple):
+    """Two texts, what differs, and the words of each that the other lacks."""
+
+    asked: Reading
+    kept: Reading
+    difference: Difference
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+
+    @property
+    def only(self) -> tuple[str, ...]:
+        return self.left + self.right
+
+
+def compare(asked: Reading, kept: Reading) -> Compared:
+    difference = differ(asked, kept)
+    left = tuple(asked.words[place] for place in difference.asked)
+    right = tuple(kept.words[place] for place in difference.kept)
+    return Compared(asked, kept, difference, left, right)
+
+
+def early(asked: Reading, kept: Reading) -> str:
+    """What needs no comparison of words; '' for nothing."""
+    if asked.literal or kept.literal:
+        return unreadable(asked, kept)
+    if asked.numbers != kept.numbers:
+        return "numbers"
+    if asked.negated != kept.negated:
+        return "negation"
+    if not alike(asked.kind, kept.kind):
+        return "kind"
+    return ""
+
+
+def unreadable(asked: Reading, kept: Reading) -> str:
+    return "literal" if asked.literal or kept.literal else ""
+
+
+def late(c: Compared) -> str:
+    """The first veto, '' for none."""
+    for name, vetoed in _VETOES.items():
+        if vetoed(c):
+            return name
+    return ""
+
+
+def _kind(c: Compared) -> bool:
+    """Two ways to ask must leave nothing else to differ; a yes-no question turns round on any word."""
+    if c.asked.kind != c.kept.kind or c.asked.kind in ("yes-no", "possible"):
+        return any(word not in INTENSIFIERS for word in c.only) and not _still_small(c)
+    return False
+
+
+_SMALL_WORDS = frozenset(
+    {"to", "if", "and", "that", "as", "with", "ever", "fully", "completely", "actual", "from"}
+)
+
+
+def _still_small(c: Compared) -> bool:
+    """Of a long yes-no question, what only carries its grammar."""
+    if c.asked.kind != c.kept.kind or len(c.difference.pairs) < 3:
+        return False
+    return _SMALL_WORDS.issuperset(c.only) or sorted(c.only) == ["can", "could"]
+
+
+def _names(c: Compared) -> bool:
+    return any(
+        (word in c.asked.names or word in c.kept.names or word != word.lower()) and word not in LIGHT
+        for word in c.only
+    )
+
+
+def _symbols(c: Compared) -> bool:
+    return any(
+        (not word[0].isalnum() and word != "/") or len(word) == 1 or not word.isascii() for word in c.only
+    )
+
+
+def _antonyms(c: Compared) -> bool:
+    return any(opposite(one, other) for one in c.left for other in c.right)
+
+
+def _time(c: Compared) -> bool:
+    return any(word in TIMES - TENSES - LIGHT - GENERIC for word in c.only)
+
+
+def _tense(c: Compared) -> bool:
+    """`what would` is `what will`; `why did he` is `why has he`."""
+    left, right = TENSES.intersection(c.left), TENSES.intersection(c.right)
+    if not left and not right:
+        return False
+    return "will" in left ^ right and "would" not in left ^ right
+
+
+def _quantity(c: Compared) -> bool:
+    return any(word in QUANTITIES and word not in LIGHT for word in c.only)
+
+
+def _modal(c: Compared) -> bool:
+    left, right = MODALS.intersection(c.left), MODALS.intersection(c.right)
+    return bool(left and right and left != right and not left | right <= {"can", "could", "will", "would"})
+
+
+def _pronoun(c: Compared) -> bool:
+    return any(word in OTHERS and word not in ("it", "its", "us", "who") for word in c.only)
+
+
+def _pointing(c: Compared) -> bool:
+    """`this circuit` is another than `a circuit`."""
+    return POINTING.intersection(c.asked.words) != POINTING.intersection(c.kept.words)
+
+
+_SOMEONE = frozenset({"someone", "someone's", "people", "somebody", "other"})
+_SELF = frozenset({"my", "me", "myself", "your", "yourself", "oneself"})
+
+
+def _owner(c: Compared) -> bool:
+    """`my` and `your` are the same to those who ask how; not to those who ask what. `Someone` is neither."""
+    for said, other in ((c.left, c.kept.words), (c.right, c.asked.words)):
+        if _SOMEONE.intersection(said) and _SELF.intersection(other):
+            return True
+    if c.asked.kind in ("howto", "why", "feels"):
+        return False
+    mine, yours = ({"my", "your", "our"}.intersection(each.words) for each in (c.asked, c.kept))
+    return bool(mine and yours and mine != yours)
+
+
+def _form(c: Compared) -> bool:
+    """`boring` is not `bored`, `bear` is not `bearing`, and `color` not `colorful`."""
+    if any(_derived(one, other) for one in c.left for other in c.right):
+        return True
+    for one, other in c.difference.pairs:
+        mine, yours = c.asked.words[one], c.kept.words[other]
+        if mine != yours and {mine[-3:], yours[-3:]} & {"ing"} and {mine[-2:], yours[-2:]} & {"ed"}:
+            return True
+        if mine != yours and len(c.difference.pairs) == 1 and mine[:3] == yours[:3]:
+            return True
+    return False
+
+
+def _derived(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return long.startswith(short) and long[len(short) :] in (
+        "ful",
+        "less",
+        "ish",
+        "like",
+        "able",
+        "er",
+        "ist",
+    )
+
+
+def _direction(c: Compared) -> bool:
+    left, right = DIRECTIONS.intersection(c.left), DIRECTIONS.intersection(c.right)
+    return ("to" in left and "from" in right) or ("from" in left and "to" in right)
+
+
+def _order(c: Compared) -> bool:
+    pairs = [pair for pair in c.difference.pairs if c.asked.words[pair[0]] not in _LINKS]
+    breaks = [at for at, (one, two) in enumerate(pairwise(pairs)) if one[1] > two[1]]
+    if not breaks or (c.asked.kind == c.kept.kind == "difference" and not c.only):
+        return False
+    return len(breaks) > 1 or not _regrouped(c, pairs[breaks[0]], pairs[breaks[0] + 1])
+
+
+_LINKS = frozenset({"and", "or", "vs", "versus"})
+_SMALL = frozenset({"of", "in", "for", "on", "at"})
+
+
+def _regrouped(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """`A and B` is `B and A`; `movie of 2016` is `2016 movie`; `which are best` goes before or behind, and so
+    does an adverb. Who does what to whom is told by order: a yes-no question may move nothing else."""
+    mine = c.asked.words[first[0] + 1 : second[0]]
+    yours = c.kept.words[second[1] + 1 : first[1]]
+    if _LINKS.intersection(mine) and _LINKS.intersection(yours):
+        return True
+    if not LIGHT.issuperset(c.only) or len(c.only) > 1 or c.asked.kind in ("yes-no", "possible", "ask"):
+        return False
+    moved = (c.asked.words[first[0]], c.asked.words[second[0]])
+    if any(head(word) == "best" or word.endswith("ly") for word in moved):
+        return True
+    return bool(_SMALL.intersection(mine)) != bool(_SMALL.intersection(yours))
+
+
+def _scope(c: Compared) -> bool:
+    """A phrase that only one side has narrows its question: `in one year`, `for beginners`."""
+    if c.asked.aside != c.kept.aside:
+        return True
+    for text, places, others in (
+        (c.asked, c.difference.asked, c.right),
+        (c.kept, c.difference.kept, c.left),
+    ):
+        for place in places:
+            if text.words[place] in LIGHT or text.words[place] in GENERIC:
+                continue
+            if _listed(text.words, place) and not others:
+                return True
+            if not others and NARROWING.intersection(text.words[max(0, place - 2) : place]):
+                return True
+    return False
+
+
+def _listed(words: tuple[str, ...], place: int) -> bool:
+    """One of several: `mind` in `heart, mind and soul`."""
+    around = (*words[max(0, place - 1) : place], *words[place + 1 : place + 2])
+    return not {"and", "or", ",", "/", "&"}.isdisjoint(around)
+
+
+_VETOES: dict[str, Callable[[Compared], bool]] = {
+    "kind": _kind,
+    "names": _names,
+    "symbols": _symbols,
+    "time": _time,
+    "tense": _tense,
+    "quantity": _quantity,
+    "modal": _modal,
+    "pronoun": _pronoun,
+    "pointing": _pointing,
+    "owner": _owner,
+    "form": _form,
+    "direction": _direction,
+    "antonyms": _antonyms,
+    "order": _order,
+    "scope": _scope,
+}
