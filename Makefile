@@ -15,7 +15,7 @@ FOCUS := .venv-focus
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test bench bench-routing focus lint format types check lock clean
+.PHONY: help run test bench bench-routing bench-cache focus lint format types check lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ bench: $(VENV)/.engine $(VENV)/.dev ## measure the gateway's own overhead agains
 
 bench-routing: $(VENV)/.dev ## measure the router on prompts with known outcomes (ARGS="--data DIR")
 	$(BIN)/python -m benchmarks.routing $(ARGS)
+
+bench-cache: $(VENV)/.dev ## measure the semantic cache's judgement on streams and traps (ARGS="--data DIR")
+	$(BIN)/python -m benchmarks.cache $(ARGS)
 
 focus: $(VENV)/.dev $(FOCUS)/.stamp ## hold FOCUS exports of real traffic against the published validators
 	$(BIN)/python -m tests.focus $(FOCUS)/bin
