@@ -1,10 +1,11 @@
 """The semantic cache, tried on recorded requests.
 
-`weir cache replay FILE.jsonl` reads one JSON object per line, in the order in which the requests came (`-` for
-stdin): `tenant` and `prompt` or `messages`, perhaps `class`, which names the answer. One object comes out per
-line: `hit`, `tier` (exact, canonical, semantic, or null), `matched` (the kept question) and `score`. Tenants
-share nothing, nor do conversations that differ before the last user message. A summary goes to stderr. A line
-that cannot be read is named there, the others are still done, and the exit code is 1.
+`weir cache replay FILE.jsonl` reads one JSON object per line, in the order in which the requests came (`-`
+for stdin): `tenant` and `prompt` or `messages`, perhaps `class`, which names the answer. One object comes out
+per line: `hit`, `tier` (exact, canonical, semantic, or null), `matched` (the kept question) and `score`.
+
+Tenants share nothing, nor do conversations that differ before the last user message. A summary goes to
+stderr. A line that cannot be read is named there, the others are still done, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="strict",
         help="strict: every word counts; intent: questions of one intent share an answer (default: strict)",
     )
+
 
     cache_live.add_arguments(commands)
 
