@@ -8,6 +8,7 @@ from typing import Any
 from cache.admission import whole_answer
 from cache.answers import Kept
 from cache.base import Entry
+from gateway.caching.entry_ids import entry_id
 from gateway.caching.place import Place
 from gateway.exchange import Tried
 from metering.usage import TokenUsage
@@ -50,7 +51,7 @@ def entry_of(
         return None
     now_us = exchange.journey.now_us()
     return Entry(
-        id="hit_" + exchange.journey.ulid,
+        id=entry_id(exchange.services.cache_secret, "hit", exchange.journey.ulid, answer),
         tenant=exchange.caller.tenant,
         body=body,
         served_model=tried.candidate.model,

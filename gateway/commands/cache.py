@@ -40,7 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="strict: every word counts; intent: questions of one intent share an answer (default: strict)",
     )
 
-
     cache_live.add_arguments(commands)
 
 
