@@ -12,6 +12,8 @@ COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version
 	--no-header --no-emit-index-url $(LOCK_FLAGS)
 E2E_NODE := tests/e2e/node
 FOCUS := .venv-focus
+# In their own order: sorted by their number of tests, the long files would begin last, alone.
+DIST := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -27,9 +29,9 @@ test: $(VENV)/.engine $(VENV)/.dev $(E2E_NODE)/node_modules/.stamp ## run every 
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/unit tests/property tests/packaging
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/fault
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest --numprocesses auto $(DIST) tests/unit tests/property tests/packaging
+	$(BIN)/python -m pytest --numprocesses 2 $(DIST) tests/fault
+	$(BIN)/python -m pytest --numprocesses 2 $(DIST) tests/e2e
 endif
 
 bench: $(VENV)/.engine $(VENV)/.dev ## measure the gateway's own overhead against direct and nginx

@@ -50,6 +50,8 @@ class Exclusions(NamedTuple):
 
 
 NOTHING_SPECIAL = Exclusions()
+MAX_ALIKE_CHARACTERS = 8_192
+"""Of the last words. Longer ones are documents rather than questions, and looking through them takes long."""
 
 
 def alike_request(
@@ -61,6 +63,8 @@ def alike_request(
     A temperature above 0 asks for variety. None given asks for nothing, and counts as no sampling, whatever
     the upstream's own default is.
     """
+    if len(text) > MAX_ALIKE_CHARACTERS:
+        return "long text"
     if exclusions.sampled and _above_0(fields.get("temperature")):
         return "sampled"
     if personal.reason(text, exclusions.personal, exclusions.own) is not None:

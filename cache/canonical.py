@@ -82,8 +82,9 @@ _ENDS = frozenset(".?!,:-")
 
 def canonical(text: str) -> str:
     """Never empty for a text that is not; a text that has its form already is given back."""
+    text = text.strip() or text
     if is_literal(text):
-        return text.strip() or text
+        return text
     signs = split(text)
     if is_about_words(signs):
         return " ".join(signs)

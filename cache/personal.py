@@ -54,16 +54,18 @@ def _numbered(text: str, kinds: AbstractSet[str]) -> str | None:
             return IBAN
         if NATIONAL_ID in kinds and _has_lettered_id(text):
             return NATIONAL_ID
-    if _RUN.search(text):
+    figures = "\n".join(text[max(0, run.start() - 3) : run.end() + 2] for run in _RUN.finditer(text))
+    if figures:
         for kind, found in _OF_FIGURES.items():
-            if kind in kinds and found(text):
+            if kind in kinds and found(figures):
                 return kind
     return None
 
 
 _DIGIT = re.compile(r"\d", re.ASCII)
-_RUN = re.compile(r"\d(?:[ ()./-]{0,3}\d){7}", re.ASCII)
-"""Stands in each number of a card, a phone or the United States' social security."""
+_RUN = re.compile(r"\d(?:[ ()./-]{0,3}\d){7,}", re.ASCII)
+"""Holds each number of a card, a phone or the United States' social security; what stands around it decides,
+too."""
 _LETTERS_FIRST = re.compile(r"[A-Z][A-Z] ?\d\d", re.ASCII)
 _LETTER_LAST = re.compile(r"\d\d{6}[ -]?[A-Z]", re.ASCII)
 """One of them stands in each IBAN, and in each id that has letters: capitals only."""

@@ -84,8 +84,14 @@ class Turn(Generic[T]):
     ) -> None:
         self._flights, self._place, self._flight = flights, place, flight
         self.leads = outcome is Outcome.LEADS
+        self._handed_over = False
         self.waits = outcome is None
         """Then `wait` says how it ended; otherwise go out at once."""
+
+    def hand_over(self) -> None:
+        """There is an answer, and `answer` or `release` will be said of it after this turn's `with`: whoever
+        comes in between waits as well."""
+        self._handed_over = True
 
     async def wait(self, within_s: float) -> Landed[T]:
         """At most that long. After LEADS this turn leads."""
@@ -128,6 +134,6 @@ class Turn(Generic[T]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.leads and self._flight is not None:
+        if self.leads and self._flight is not None and not self._handed_over:
             self.leads = False
             self._flights._pass_on(self._place, self._flight)

@@ -14,11 +14,11 @@ import orjson
 
 from gateway.api import embeddings
 from gateway.attempts import Verdict, judge, parse_retry_after
+from gateway.caching.place import Place
 from gateway.call import Api
 from gateway.delivery import Censor, Delivery
 from gateway.errors import GatewayError, Unavailable, UpstreamError, UpstreamTimeout
 from gateway.exchange import Tried
-from gateway.keeping import Place
 from gateway.opening import open_payload
 from gateway.rewrite import upstream_body
 from gateway.settle import settle

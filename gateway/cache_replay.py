@@ -1,7 +1,7 @@
 """The cache's tiers over a recorded stream, in memory: what would have been served, and from what.
 
-Nothing expires and nothing is evicted. What is not served is kept, under its own partition: the tenant, and all of
-the conversation but the words asked last.
+Nothing expires and nothing is evicted. What is not served is kept, under its own partition: the tenant, and
+all of the conversation but the words asked last.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 
 from cache.canonical import canonical
+from cache.judging.agreement import agreed
 from cache.judging.features import Prepared
 from cache.judging.judge import Judge
 from cache.question import Floats
@@ -102,15 +103,20 @@ class CacheReplay:
         if place is not None:
             return _served("canonical", partition.kept[place], 1.0, asked)
         prepared = self._judge.prepare(asked.text)
-        score, best = 0.0, None
-        for kept in partition.nearest(vector):
-            told = self._judge.judge(prepared, kept.prepared).score
-            if told > score:
-                score, best = told, kept
+        score, best = self._best(prepared, partition.nearest(vector))
         if best is not None and score >= self._threshold:
             return _served("semantic", best, score, asked)
         partition.add(form, Kept(asked.text, prepared, asked.answer), vector)
         return Served(None, None, score, None)
+
+    def _best(self, asked: Prepared, near: list[Kept]) -> tuple[float, Kept | None]:
+        """The candidate to serve and its score. Of intents, those count together that name one class."""
+        scores = [self._judge.judge(asked, kept.prepared).score for kept in near]
+        if self._judge.model.regime == "intent" and all(kept.answer is not None for kept in near):
+            score, place = agreed(scores, [kept.answer or "" for kept in near])
+            return score, near[place] if place >= 0 else None
+        place = int(np.argmax(scores)) if scores else -1
+        return (scores[place], near[place]) if scores and scores[place] > 0.0 else (0.0, None)
 
 
 def _served(tier: str, kept: Kept, score: float, asked: Asked) -> Served:

@@ -23,7 +23,8 @@ from pydantic import (
 )
 
 from gateway.config_books import BooksSettings
-from gateway.config_budgets import BudgetSettings, LimitSettings
+from gateway.config_budgets import UNLIMITED_OUTPUT_TOKENS, BudgetSettings, LimitSettings
+from gateway.config_cache import CacheSettings, RouteCacheSettings
 from gateway.config_gpu import GpuSettings, GpuWindowSettings
 from gateway.config_quality import CascadeSettings, QualitySettings
 from gateway.config_routing import Pacing, PolicyChoice, RuleSettings
@@ -117,6 +118,11 @@ class LaunchSettings(Settings):
     )
     context_tokens: int = Field(8192, ge=256, description="KV cache shared by all slots.")
     slots: int = Field(4, ge=1, le=256, description="Requests decoded at once.")
+    answer_tokens: int = Field(
+        UNLIMITED_OUTPUT_TOKENS,
+        ge=1,
+        description="Where an answer ends to whose length the client sets no limit.",
+    )
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all cores.")
     embeddings: bool = Field(False, description="Serve /v1/embeddings too (mean pooling).")
     gpu_layers: int = Field(0, ge=-1, description="Layers on a GPU; -1 is all.")
@@ -219,17 +225,7 @@ class RouteSettings(Settings):
     cascade: CascadeSettings | None = Field(
         None, description="Ask the cheapest tier first and judge its answer; of answers that are no streams."
     )
-
-
-class CacheSettings(Settings):
-    exact: bool = Field(True, description="Serve identical requests from the cache.")
-    ttl: Seconds = Field(3600.0, description="Longest age of a served answer.")
-    share: Literal["tenant", "project", "key"] = Field("tenant", description="Who shares an entry.")
-    max_memory: Bytes = Field(64_000_000, description="Bytes of answers kept in the process.")
-    max_entry: Bytes = Field(256_000, description="Largest answer stored.")
-    usd_per_gb_month: Usd | None = Field(
-        None, description="For what is kept (730 h); left out, only metered."
-    )
+    cache: RouteCacheSettings = Field(default_factory=RouteCacheSettings)
 
 
 ServiceTier = Literal["batch", "flex", "priority", "fast"]
@@ -254,6 +250,9 @@ class KeySettings(Settings):
 class TenantSettings(Settings):
     cost_center: str = Field("", description="Carried to every row.")
     models: tuple[Name, ...] | None = Field(None, description="Allowed models and routes; all if left out.")
+    cache_group: Name | None = Field(
+        None, description="The group of `cache.groups` that it shares kept answers with; it must name it."
+    )
     keys: tuple[KeySettings, ...] = ()
     limits: LimitSettings | None = Field(None, description="Of all the tenant's keys together.")
     budgets: tuple[BudgetSettings, ...] = Field((), description="Of the tenant, or of a part of it.")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from gateway.config import LOOPBACK_HOSTS, GatewaySettings, RateSettings, admin_key_problem
 from gateway.config_books import FixedSplitSettings, hidden_splits, unnamed_backends
 from gateway.config_budgets import UNLIMITED_OUTPUT_TOKENS
+from gateway.config_checks_cache import check_cache
 from gateway.config_checks_quality import check_quality
 from gateway.config_checks_routing import check_routing
 from gateway.config_findings import Finding, Names, tenant_exists
@@ -35,6 +36,7 @@ def cross_check(
     yield from _backends(settings)
     yield from check_routing(settings, names, stored_tenants, priced)
     yield from check_quality(settings, names, stored_tenants)
+    yield from check_cache(settings, names, stored_tenants)
     yield from _tenants(settings, names)
     yield from _limits(settings)
     yield from _key_hashes(settings)

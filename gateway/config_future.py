@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 _NOT_YET = "is not supported by this version"
 FUTURE_KEYS = {
     "alerts": "nobody would be alerted",
-    "semantic": "only identical requests are served from the cache",
-    "canonical": "only identical requests are served from the cache",
     "energy": "energy would not be measured",
     "scheduling": "requests are sent as they come",
     "batch": "there is no /v1/batches",

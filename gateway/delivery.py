@@ -14,11 +14,12 @@ import orjson
 from gateway.answering import answer_headers
 from gateway.api import embeddings
 from gateway.attempts import Verdict
+from gateway.caching.keeping import give
+from gateway.caching.place import Place
 from gateway.call import Api
 from gateway.errors import GatewayError, UpstreamError, UpstreamTimeout, error_event
 from gateway.exchange import Tried
 from gateway.fold import folded_answer
-from gateway.keeping import Place, keep
 from gateway.settle import money_of, settle, settle_later
 from gateway.streams import MalformedStream, StreamRelay, UpstreamSaidError
 from gateway.transport.base import IdleTimeout, Reply, TotalTimeout, TransportError
@@ -130,7 +131,7 @@ class Delivery:
         )
         # The client has its answer; what follows is for the next one.
         if self._place is not None:
-            self._services.afterwards.answer(keep, self._tried, self._place, body, payload, report)
+            give(self._tried, self._place, body, payload, report)
         self._log_text(lambda: "".join(texts_of(payload)))
         if self._tried.exchange.snapshot.shadow is not None:
             self._services.shadow.offer(self._tried, lambda: payload)
@@ -208,8 +209,7 @@ class Delivery:
         if outcome is Outcome.COMPLETED and self._tried.exchange.snapshot.shadow is not None:
             self._services.shadow.offer(self._tried, lambda: folded_answer(self._call.api, fold))
         if self._place is not None and (answer := folded_answer(self._call.api, fold)) is not None:
-            body = orjson.dumps(answer)
-            self._services.afterwards.answer(keep, self._tried, self._place, body, answer, report)
+            give(self._tried, self._place, orjson.dumps(answer), answer, report)
 
     # ------------------------------------------------------------------ break off
 

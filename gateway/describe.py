@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.budget_settings import is_limit
 from gateway.config import GatewaySettings
+from gateway.describe_cache import cache_in_words, describe_cache
 from gateway.describe_quality import describe_quality, quality_in_words
 from gateway.describe_routing import describe_routes, describe_rules, routing_in_words
 from gateway.effective import state_shown
@@ -32,7 +33,7 @@ def describe(snapshot: Snapshot, today: date) -> dict[str, Any]:
         "routes": describe_routes(settings),
         "rules": describe_rules(settings),
         "quality": describe_quality(settings),
-        "cache": settings.cache.model_dump(),
+        "cache": describe_cache(settings),
         "budgets": [_budget(budget) for budget in snapshot.budgets],
         "tenants": [
             {
@@ -105,7 +106,7 @@ def in_words(description: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield from routing_in_words(description)
     yield from quality_in_words(description["quality"])
-    yield f"Cache: {_cache(description['cache'])}"
+    yield from cache_in_words(description["cache"])
     yield ""
     yield from _tenants(description["tenants"])
     yield from _budgets(description)
@@ -131,15 +132,6 @@ def _model_words(model: Mapping[str, Any]) -> str:
         return f"{words}, price unknown"
     price = f"${model['input_usd_per_million']} in, ${model['output_usd_per_million']} out per million tokens"
     return f"{words}, {price} ({model['price_source']})"
-
-
-def _cache(cache: Mapping[str, Any]) -> str:
-    if not cache["exact"]:
-        return "off."
-    megabytes = cache["max_memory"] / 1_000_000
-    return (
-        f"identical requests within one {cache['share']}, for {cache['ttl']:g} s, {megabytes:g} MB at most."
-    )
 
 
 def _tenants(tenants: list[dict[str, Any]]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ _NOT_ANSWERS = frozenset({*_KEPT, "object", "choices", "usage", "cost"})
 _SAID_ONCE = frozenset({"id", "type", "index"})
 """Strings of a tool call that some servers repeat with every piece: they are the same, not parts."""
 _MAX_PIECES = 64
+_WORDS = re.compile(r"\s*\S+\s*$|\s*\S+|\s+")
+"""Words with the white space before them, the last with what follows."""
 
 
 class ChoiceFold:
@@ -195,6 +198,11 @@ def folded_answer(api: Api, fold: AnswerFold) -> dict[str, Any] | None:
 def replay(api: Api, answer: Mapping[str, Any], *, wants_usage: bool) -> bytes:
     """A kept answer as the event stream that an upstream would have sent: role, text, finish reason, the
     usage chunk if it was asked for, [DONE]."""
+    return b"".join(replayed(api, answer, wants_usage=wants_usage))
+
+
+def replayed(api: Api, answer: Mapping[str, Any], *, wants_usage: bool, by_word: bool = False) -> list[bytes]:
+    """The same, event by event; `by_word`: with the text in as many events as it has words."""
     common = {
         **{name: answer[name] for name in _KEPT if name in answer},
         "object": "chat.completion.chunk" if api is Api.CHAT else "text_completion",
@@ -202,7 +210,7 @@ def replay(api: Api, answer: Mapping[str, Any], *, wants_usage: bool) -> bytes:
     events: list[dict[str, Any]] = []
     for choice in answer["choices"]:
         parts: list[dict[str, Any]] = [
-            *_said(api, choice),
+            *_said(api, choice, by_word),
             {"delta": {}} if api is Api.CHAT else {"text": ""},
         ]
         reasons = [None] * (len(parts) - 1) + [choice.get("finish_reason")]
@@ -211,13 +219,23 @@ def replay(api: Api, answer: Mapping[str, Any], *, wants_usage: bool) -> bytes:
             events.append({**common, "choices": [told]})
     if wants_usage and answer.get("usage"):
         events.append({**common, "choices": [], "usage": {**answer["usage"], "cost": 0}})
-    return b"".join(b"data: %b\n\n" % orjson.dumps(event) for event in events) + b"data: [DONE]\n\n"
+    return [*(b"data: %b\n\n" % orjson.dumps(event) for event in events), b"data: [DONE]\n\n"]
 
 
-def _said(api: Api, choice: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _said(api: Api, choice: Mapping[str, Any], by_word: bool) -> list[dict[str, Any]]:
     if api is not Api.CHAT:
-        return [{"text": choice.get("text", "")}]
+        return [{"text": piece} for piece in _pieces(choice.get("text", ""), by_word)]
     message = choice["message"]
     beside = {name: value for name, value in message.items() if name not in ("role", "content") and value}
     first = {"delta": {"role": message.get("role") or "assistant", "content": ""}}
-    return [first, {"delta": {"content": message.get("content") or "", **beside}}]
+    whole, *rest = _pieces(message.get("content") or "", by_word)
+    return [
+        first,
+        {"delta": {"content": whole, **beside}},
+        *({"delta": {"content": piece}} for piece in rest),
+    ]
+
+
+def _pieces(text: str, by_word: bool) -> list[str]:
+    """One at least; together they are the text."""
+    return _WORDS.findall(text) or [text] if by_word else [text]

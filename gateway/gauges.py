@@ -26,8 +26,12 @@ class Gauges:
         services, keys = self._runtime.services, self._runtime.keys
         yield "weir_in_flight", "Requests under way", {}, services.lifecycle.in_flight
         yield "weir_config_version", "Configuration in force", {}, services.live.snapshot.version
-        yield "weir_cache_bytes", "Bytes of kept answers", {}, services.cache.bytes_used
-        yield "weir_cache_entries", "Kept answers", {}, len(services.cache)
+        cache = services.cache.status()
+        yield "weir_cache_bytes", "Bytes of kept answers", {}, sum(cache.tenant_bytes.values())
+        yield "weir_cache_entries", "Kept answers", {}, cache.entries
+        yield "weir_cache_index_bytes", "Bytes of the indexes by meaning", {}, cache.index_bytes
+        yield "weir_cache_errors", "Commands to the shared cache that failed", {}, cache.errors
+        yield "weir_cache_away", "Whether the shared cache is away", {}, int(bool(cache.away))
         yield "weir_keys", "API keys known", {}, len(keys.registry)
 
     def _of_the_meter(self) -> Iterable[Gauge]:

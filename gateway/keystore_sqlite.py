@@ -34,6 +34,7 @@ from metering.audit.log import AuditTable, has_table
 from metering.ledger import LedgerError
 from metering.schema import APPLICATION_ID
 from metering.store.sqlite_session import SqliteSession
+from metering.store.write_ahead import write_ahead
 
 BUSY_TIMEOUT_S = 2.0
 
@@ -79,7 +80,7 @@ class SqliteKeyStore(KeyStore):
         """Makes the file too, or goes into a ledger's: never into another program's database."""
         with self._connect("rwc") as db:
             _claim(db)
-            db.execute("PRAGMA journal_mode = WAL")
+            write_ahead(db, self._busy_timeout_s)
             db.executescript(_SCHEMA + _TRIGGERS)
             db.execute("INSERT OR IGNORE INTO weir_keys_version VALUES (1, ?, 0)", (secrets.token_hex(8),))
             db.commit()

@@ -11,6 +11,7 @@ from gateway.admin.access import REQUEST_ID
 from gateway.admin.app import create_admin_app
 from gateway.admin.services import AdminServices, ConfigInForce
 from gateway.books_desk import keeper_of
+from gateway.caching.desk import CacheDesk
 from gateway.front.asgi import AsgiApp
 from gateway.keydirectory import KeyDirectory
 from gateway.quality.discounts import cache_discounts
@@ -52,6 +53,7 @@ def management_app(runtime: Runtime) -> AsgiApp:
             books=keeper_of(
                 lambda: runtime.loaded.settings, runtime.reader, runtime.clock, view.audit, view.flush
             ),
+            cache=CacheDesk(runtime.services),
             ledger=runtime.reader,
         )
     )

@@ -34,6 +34,7 @@ class Metrics(Collector):
         self._requests: dict[tuple[str, str, str, Outcome, int], RequestTally] = {}
         self._attempts: dict[tuple[str, str, str, Outcome], AttemptTally] = {}
         self._cache: dict[Labels, int] = {}
+        self._audited: dict[Labels, int] = {}
         self._routes: dict[Labels, int] = {}
         self._refused: dict[Labels, int] = {}
         self._judged: dict[Labels, int] = {}
@@ -94,12 +95,27 @@ class Metrics(Collector):
         """Of the sample: a verdict, or why there is none."""
         self._compared[route, how] = self._compared.get((route, how), 0) + 1
 
+    def cache_lookups(self) -> dict[str, int]:
+        return {status: count for (status,), count in self._cache.items()}
+
+    def cache_audits(self) -> list[dict[str, str | int]]:
+        return [
+            {"kind": str(kind), "outcome": str(outcome), "count": count}
+            for (kind, outcome), count in self._audited.items()
+        ]
+
+    def cache_audited(self, kind: str, outcome: str) -> None:
+        """What an audit of the cache found, or why it came to nothing."""
+        self._audited[kind, outcome] = self._audited.get((kind, outcome), 0) + 1
+
     # ------------------------------------------------------------------ what is told
 
     def collect(self) -> Iterable[Metric]:
         yield from self._of_requests()
         yield from self._of_attempts()
         yield _counter("weir_cache_lookups", "Cache lookups by result", ("status",), self._cache.items())
+        what = "Kept answers that were compared with fresh ones"
+        yield _counter("weir_cache_audits", what, ("kind", "outcome"), self._audited.items())
         what = "Routing decisions"
         yield _counter("weir_routes", what, ("route", "tier", "reason"), self._routes.items())
         what = "Attempts and requests that a budget or limit refused"

@@ -14,13 +14,16 @@ from gateway.admission import admit, wants_economy
 from gateway.answering import error_headers
 from gateway.api.read import Resource, check_content_type, read_call
 from gateway.asking import budget_uses, demand, last_turn, loads, remember
+from gateway.caching.lookup import Found, look_up
+from gateway.caching.place import Place, place_of
+from gateway.caching.serving import serve_kept
+from gateway.caching.waiting import answered_meanwhile, waits_for_others
 from gateway.call import Call
 from gateway.conversations import has_earlier_turns
 from gateway.errors import Forbidden, GatewayError, NotFound, NothingFits, Unavailable
 from gateway.exchange import Exchange
 from gateway.front.client import Client, ClientLeft
 from gateway.journey import Journey
-from gateway.keeping import lookup, place_of, serve_kept
 from gateway.metrics import OTHER
 from gateway.quality.cascade import climb
 from gateway.routing_row import routing_of
@@ -30,7 +33,7 @@ from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
 from metering.outcome import Outcome
 from router.deciding import asks_gain, direct
-from router.decision import NO_LOADS, Decision, NoCandidate, RouteRequest
+from router.decision import NO_LOADS, Choice, Decision, NoCandidate, RouteRequest
 from router.features import outline
 from router.rules import Rule, first_match
 
@@ -73,12 +76,14 @@ async def _travel(services: Services, client: Client, resource: Resource, journe
     asked = _asked(exchange)
     rule = _rule(snapshot, asked, call.model)
     place = place_of(exchange, "" if rule is None else demand(rule))
-    if (entry := lookup(exchange, place)) is not None:
-        return await serve_kept(exchange, entry)
-    decision = journey.decision = await _route(exchange, asked, rule)
-    if snapshot.cascades:
-        return await climb(exchange, decision, place)
-    await send(exchange, decision, place)
+    if (found := await look_up(exchange, place)) is not None:
+        return await _serve_kept(exchange, place, found, asked, rule)
+    if place is None or not waits_for_others(exchange, place):
+        return await _buy(exchange, place, asked, rule)
+    with services.flights.enter(place.partition, place.keys[0]) as place.turn:
+        if (found := await answered_meanwhile(exchange, place)) is not None:
+            return await _serve_kept(exchange, place, found, asked, rule)
+        await _buy(exchange, place, asked, rule)
 
 
 # ---------------------------------------------------------------------- stages
@@ -184,6 +189,33 @@ async def _route(exchange: Exchange, asked: RouteRequest, rule: Rule | None) -> 
         raise NothingFits(nothing.message, param="model") from None
     exchange.journey.routing = routing_of(decision, asked)
     return decision
+
+
+async def _buy(exchange: Exchange, place: Place | None, asked: RouteRequest, rule: Rule | None) -> None:
+    """An answer from a model, kept at `place` if there is one."""
+    decision = exchange.journey.decision = await _route(exchange, asked, rule)
+    if exchange.snapshot.cascades:
+        return await climb(exchange, decision, place)
+    await send(exchange, decision, place)
+
+
+async def _serve_kept(
+    exchange: Exchange, place: Place | None, found: Found, asked: RouteRequest, rule: Rule | None
+) -> None:
+    await serve_kept(exchange, found)
+    if found.audited and place is not None:
+        exchange.services.audits.again(exchange, place, found, lambda: _who_would(exchange, asked, rule))
+
+
+def _who_would(exchange: Exchange, asked: RouteRequest, rule: Rule | None) -> tuple[Choice, ...]:
+    """Who would have answered, were nothing kept; empty where nobody could."""
+    route = exchange.snapshot.routes.get(exchange.call.model)
+    try:
+        if route is None:
+            return direct(exchange.snapshot.direct[exchange.call.model], asked).choices
+        return exchange.services.router.decide(asked, route, rule).choices
+    except NoCandidate:
+        return ()
 
 
 # ---------------------------------------------------------------------- ends

@@ -44,6 +44,9 @@ def refuse_what_needs_a_restart(old: LoadedConfig, new: LoadedConfig) -> None:
         "server.host": was.server.host == now.server.host,
         "server.port": was.server.port == now.server.port,
         "cache.max_memory": was.cache.max_memory == now.cache.max_memory,
+        "cache.max_tenant": was.cache.max_tenant == now.cache.max_tenant,
+        "cache.max_index": was.cache.max_index == now.cache.max_index,
+        "cache.secret": was.cache.secret == now.cache.secret,
     }
     changed = [name for name, same in fixed.items() if not same]
     if changed:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
-from collections.abc import Callable
 from typing import Any
 
-from cache.memory import MemoryStore
+from cache.singleflight import SingleFlight
 from gateway.afterwards import Afterwards
 from gateway.audit_desk import RELOADED, AuditDesk
 from gateway.backends.fleet import Fleet
 from gateway.budget_office import BudgetOffice
 from gateway.budget_settings import budgets_of
+from gateway.caching.audits import Audits
+from gateway.caching.meaning import Meaning
+from gateway.caching.opening import cache_secret, open_cache, share_audits
 from gateway.clock import Clock, SystemClock
 from gateway.config import LOOPBACK_HOSTS, GatewaySettings
 from gateway.config_diff import config_change
@@ -25,6 +27,7 @@ from gateway.gain_models import reading_of
 from gateway.gauges import Gauges
 from gateway.gpu_keeper import GpuKeeper
 from gateway.gpu_time import GpuMeters
+from gateway.journal_opening import open_journal
 from gateway.keystore import open_key_store
 from gateway.keywatch import KeyStatus, KeyWatcher
 from gateway.lengths import metered_lengths
@@ -44,8 +47,7 @@ from metering.audit.entry import AuditUnavailable, Author
 from metering.audit.log import AuditLog
 from metering.catalogue import Catalogue, GenaiCatalogue
 from metering.days import utc_day
-from metering.journal import Journal, Recovered, Shipper
-from metering.journal.journal import SEGMENT_BYTES
+from metering.journal import Recovered, Shipper
 from metering.journal.meter import JournalMeter
 from metering.ledger import Books, LedgerError, Row
 from metering.ledger_url import open_ledger, open_reader
@@ -86,12 +88,18 @@ class Runtime:
         self._file_stamp = stamp_of(loaded.path)
         self._watching: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.meaning = Meaning()
+        self.cache_secret = cache_secret(settings)
+        self.cache = open_cache(
+            settings, self.cache_secret, self.clock, self.journal.process, self._cache_changed
+        )
         self.services = self._make_services(settings)
+        self.audit_keeper = share_audits(settings, self.services.audits.book)
         self.services.metrics.watch(Gauges(self))
 
     def _open_meter(self, settings: GatewaySettings) -> None:
         """From the journal to the books."""
-        self.journal = _journal(settings, self._journal_changed)
+        self.journal = open_journal(settings, self._journal_changed)
         shipper = Shipper(
             self.ledger, self.journal, on_state=self._ledger_changed, on_rejected=self._row_rejected
         )
@@ -135,8 +143,11 @@ class Runtime:
             live=Live(self._compile(settings, 1), self.clock.wall_ns() // 1_000_000_000),
             lifecycle=Lifecycle(),
             identify=self.keys.identify,
-            cache=MemoryStore(settings.cache.max_memory),
-            cache_secret=secrets.token_bytes(32),
+            cache=self.cache,
+            cache_secret=self.cache_secret,
+            meaning=self.meaning,
+            audits=Audits(self.journal.process),
+            flights=SingleFlight(),
             router=GainRouter(),
             weigher=Weigher(),
             conversations=Conversations(secrets.token_bytes(32), self.clock),
@@ -170,6 +181,9 @@ class Runtime:
         self.meter.start()
         self.budgets.start()
         await self.fleet.start()
+        await self.cache.start()
+        if self.audit_keeper is not None:
+            await self.audit_keeper.start()
         self.shadow.begin(self.services)
         self.gpu_keeper.start()
         self._watching = [
@@ -186,11 +200,15 @@ class Runtime:
         for watching in self._watching:
             watching.cancel()
         await self.shadow.stop()
+        await self.services.audits.stop()
         await self.services.background.finish()
         self.services.afterwards.finish()
         await self.budgets.stop()
         await self.gpu_keeper.stop()
         await self.fleet.stop()
+        if self.audit_keeper is not None:
+            await self.audit_keeper.aclose()
+        await self.cache.aclose()
         await self.transport.aclose()
         self.usage.close()
         self.quality.close()
@@ -306,9 +324,14 @@ class Runtime:
         self.services.lengths.seed(metered)
 
     def _compile(self, settings: GatewaySettings, version: int) -> Snapshot:
-        return compile_snapshot(settings, version, self.catalogue, utc_day(self.clock.wall_ns() // 1000))
+        snapshot = compile_snapshot(settings, version, self.catalogue, utc_day(self.clock.wall_ns() // 1000))
+        self.meaning.load(snapshot.caches.regimes)
+        return snapshot
 
     # ------------------------------------------------------------------ state
+
+    def _cache_changed(self, away: str | None) -> None:
+        self.news("cache_state", ok=away is None, detail=away or "")
 
     def report(self, query: ReportQuery) -> UsageReport:
         """Including the rows of the last moments. Blocks. Raises LedgerError and ReportError."""
@@ -373,16 +396,3 @@ class Runtime:
     def _row_rejected(self, row: Row, detail: str) -> None:
         """It lies in the journal's quarantine; the log says so, and what it holds."""
         self.news("row_rejected", detail=detail, row=repr(row))
-
-
-def _journal(settings: GatewaySettings, on_state: Callable[[bool, str], None]) -> Journal:
-    """Raises JournalError or OSError if the folder cannot be used."""
-    journal = settings.journal
-    return Journal(
-        settings.journal_folder,
-        segment_bytes=min(SEGMENT_BYTES, journal.max_bytes // 4),
-        max_bytes=journal.max_bytes,
-        sync_interval_s=journal.sync_every,
-        when_full=journal.when_full,
-        on_state=on_state,
-    )

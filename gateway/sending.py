@@ -11,12 +11,12 @@ from gateway.attempt import Attempt
 from gateway.attempts import AttemptBudget, Verdict, backoff_s
 from gateway.backends.target import Target
 from gateway.bounds import bound_of
+from gateway.caching.place import Place
 from gateway.delivery import Censor
 from gateway.errors import GatewayError, Unavailable
 from gateway.exchange import Exchange, Tried
 from gateway.ids import ulid
 from gateway.journey import Journey
-from gateway.keeping import Place
 from gateway.upstream_errors import AttemptFailed
 from metering.budgets import Hold, Refused, Subject
 from router.decision import Candidate, Choice, Decision

@@ -7,9 +7,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cache.base import AnswerStore
+from cache.answers import AnswerCache
+from cache.base import Entry
+from cache.singleflight import SingleFlight
 from gateway.afterwards import Afterwards
 from gateway.backends.fleet import Fleet
+from gateway.caching.meaning import Meaning
 from gateway.clock import Clock
 from gateway.conversations import Conversations
 from gateway.counting import TokenCounter
@@ -28,7 +31,8 @@ from router.decision import Router
 from router.output_length import OutputLengths
 
 if TYPE_CHECKING:
-    from gateway.quality.shadow import Shadow  # it asks models on the road, which is built on this
+    from gateway.caching.audits import Audits  # they ask models on the road, which is built on this
+    from gateway.quality.shadow import Shadow
 
 Identify = Callable[[bytes | None, bytes | None], Caller]
 """(authorization, x-api-key) -> who asks. Raises Unauthorized, or Unavailable while keys cannot be read."""
@@ -74,9 +78,14 @@ class Services:
     live: Live
     lifecycle: Lifecycle
     identify: Identify
-    cache: AnswerStore
+    cache: AnswerCache
     cache_secret: bytes
-    """Keys the cache's hashes; made at start, so that entries mean nothing outside this process."""
+    """Keys the cache's hashes; made at start, so that entries mean nothing outside this process, or shared by
+    those that share the cache."""
+    meaning: Meaning
+    audits: Audits
+    flights: SingleFlight[Entry]
+    """Identical requests under way."""
     router: Router
     weigher: Weigher
     conversations: Conversations

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from gateway.backends.base import Backend
 from gateway.backends.registry import backend_for
 from gateway.budget_settings import budgets_of, is_limit
+from gateway.caching.plans import NOTHING_KEPT, CachePlans, cache_plans
 from gateway.compile_routes import Engine, GainModels, asks_budgets, compile_routes, engines_of
 from gateway.config import BackendSettings, GatewaySettings, ModelSettings
 from gateway.gain_models import gain_model
@@ -79,6 +80,7 @@ class Snapshot:
     """Public name -> those of its backends whose load a decision looks at."""
     cascades: Mapping[str, CascadePlan] = field(default_factory=dict)
     """Route -> how its answers are judged; only those that ask the cheapest tier first."""
+    caches: CachePlans = NOTHING_KEPT
     shadow: ShadowPlan | None = None
     """Which answers are compared with another tier's; None: none."""
     _tariffs: dict[tuple[str, str, str, str, date], Tariff] = field(default_factory=dict)
@@ -161,6 +163,7 @@ def compile_snapshot(
         spending=bool(budgets) and asks_budgets(routes),
         engines=engines_of(settings, routes, direct),
         cascades=cascades_of(settings),
+        caches=cache_plans(settings),
         shadow=shadow_of(settings),
     )
 

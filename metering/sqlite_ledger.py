@@ -27,6 +27,7 @@ from metering.store.shares import GpuShare, GpuWindow, replace_window
 from metering.store.sqlite_session import SqliteSession
 from metering.store.storage import write_storage
 from metering.store.up_times import ClockSetting, UpTime, write_clock, write_up_times, write_weights
+from metering.store.write_ahead import write_ahead
 
 _CHUNK_SIZES = (1, 8, 32, 64, 128)
 """Rows per statement. One statement inserts many rows because SQLite gives up Python's lock around each:
@@ -184,7 +185,7 @@ def _open(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise LedgerError(f"cannot open ledger {path}: {error}; does its folder exist?") from error
     try:
-        _prepare(connection, path)
+        _prepare(connection, path, busy_timeout_s)
     except sqlite3.Error as error:
         connection.close()
         raise LedgerError(f"cannot use ledger {path}: {error}") from error
@@ -194,9 +195,9 @@ def _open(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, busy_timeout_s: float) -> None:
     migrate(connection, str(path))
-    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    mode = write_ahead(connection, busy_timeout_s)
     if mode != "wal":
         raise LedgerError(f"ledger {path} needs a write-ahead log, and its file system gives `{mode}`")
     connection.execute("PRAGMA synchronous = FULL")

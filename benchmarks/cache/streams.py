@@ -1,4 +1,4 @@
-"""A stream of prompts through the cache's tiers: who is near, who is served."""
+"""Which earlier prompts of a stream are near each."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cache.canonical import canonical
-from cache.judging.features import Prepared
-from cache.judging.judge import Judge
 from router.embedding import embed
 from router.model.lexicon import Lexicon
 
@@ -22,14 +19,6 @@ class Near(NamedTuple):
 
     places: NDArray[np.int64]
     cosines: NDArray[np.float32]
-
-
-class Hit(NamedTuple):
-    asked: int
-    kept: int
-    tier: str
-    """canonical or semantic"""
-    score: float
 
 
 def vectors(texts: Sequence[str], lexicon: Lexicon) -> NDArray[np.float32]:
@@ -44,22 +33,3 @@ def nearest(found: NDArray[np.float32], most: int = CANDIDATES) -> Iterator[Near
         best = np.argpartition(-cosines, few - 1)[:few] if few else np.zeros(0, np.int64)
         best = best[np.argsort(-cosines[best], kind="stable")]
         yield Near(best, cosines[best])
-
-
-def best_hits(texts: Sequence[str], near: Sequence[Near], judge: Judge) -> list[Hit]:
-    """Of each prompt the candidate served first: that of its canonical form, else the one judged highest. Any
-    threshold can be laid on afterwards."""
-    forms: dict[str, int] = {}
-    prepared: list[Prepared] = [judge.prepare(text) for text in texts]
-    hits = []
-    for place, text in enumerate(texts):
-        form = canonical(text)
-        if form in forms:
-            hits.append(Hit(place, forms[form], "canonical", 1.0))
-        else:
-            forms[form] = place
-            scores = [judge.judge(prepared[place], prepared[other]).score for other in near[place].places]
-            if scores and max(scores) > 0.0:
-                best = int(np.argmax(scores))
-                hits.append(Hit(place, int(near[place].places[best]), "semantic", scores[best]))
-    return hits

@@ -8,10 +8,14 @@ from typing import Protocol
 
 from cache.bound.audit import Audit, BoundKey, Promise
 from cache.bound.sampling import SERVED_PPM, served_share_ppm
-from cache.bound.state import NOTHING_KNOWN, PartitionState, holds, new_epoch, observe, summed
+from cache.bound.state import NOTHING_KNOWN, PartitionState, Tally, holds, new_epoch, observe, summed
 from cache.bound.status import Status, status
 
 MAX_PARTITIONS = 10_000
+
+
+class AuditsAway(Exception):
+    """The store did not answer. What was told may have arrived or not: it is told again."""
 
 
 class AuditStore(Protocol):
@@ -21,7 +25,7 @@ class AuditStore(Protocol):
         self, process: str, own: Mapping[BoundKey, PartitionState]
     ) -> Mapping[BoundKey, PartitionState]:
         """Takes the process's own tallies (absolute: telling them twice changes nothing; an empty state only
-        asks) and gives what is known of these keys, over all processes."""
+        asks) and gives what is known of these keys, over all processes. Raises AuditsAway."""
         ...
 
 
@@ -79,7 +83,8 @@ class AuditBook:
 
     def learn(self, heard: Mapping[BoundKey, PartitionState]) -> None:
         """What the store knows. Others' tallies are taken as they are; this process's own is known better
-        here, except where it was forgotten: then the store's counts are added to those since."""
+        here, except where it was forgotten: then the store's counts are added to those since. An epoch that
+        ended stays ended, also where the store has lost what told of it."""
         for key, state in heard.items():
             if key not in self._states:
                 continue
@@ -88,6 +93,9 @@ class AuditBook:
             own = self._states[key].own(self.process)
             if kept is not None and key not in self._learned:
                 own = kept if own is None else summed([kept, own])
+            ended = self._states[key].total()
+            if ended.epoch > summed([*tallies.values(), own or Tally()]).epoch:
+                own = Tally(epoch=ended.epoch, cause=ended.cause)
             if own is not None:
                 tallies[self.process] = own
             if key not in self._learned or own != kept:
@@ -95,6 +103,10 @@ class AuditBook:
             self._learned.add(key)
             self._states[key] = PartitionState(tuple(sorted(tallies.items())))
             self._armed.pop(key, None)
+
+    def again_all(self) -> None:
+        """The store has lost what it was told."""
+        self._due.update(dict.fromkeys(self._states))
 
     def keys(self) -> Iterator[BoundKey]:
         yield from self._states

@@ -81,7 +81,7 @@ def observe(state: PartitionState, process: str, audit: Audit, promise: Promise)
     after = _count(before, audit.outcome)
     height = _height(after, promise)
     armed = before.armed or int(holds(before, promise) or holds(after, promise))
-    low = min(before.low, height)
+    low = min(before.low, _height(before, promise), height)
     if armed and height - low >= DRIFT_HEIGHT:
         return new_epoch(state, process, DRIFTED)
     return _with(state, process, _count(own, audit.outcome)._replace(low=low, armed=armed))

@@ -1,6 +1,6 @@
 """Vectors in a graph, searched approximately: for partitions that are too large to be read whole.
 
-Half-precision rows; a removed one is marked in the graph and its place used again.
+Rows of bytes: its cosines are rounded. A removed row is marked, and its place used again.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from cache.question import Floats
 
 CONNECTIVITY = 16
 EXPANSION_ADD = 96
-EXPANSION_SEARCH = 64
+EXPANSION_SEARCH = 48
 
 
 class Graph:
     def __init__(self) -> None:
         self._index = Index(
             ndim=DIMENSIONS,
-            metric=MetricKind.IP,
-            dtype=ScalarKind.F16,
+            metric=MetricKind.Cos,
+            dtype=ScalarKind.I8,
             connectivity=CONNECTIVITY,
             expansion_add=EXPANSION_ADD,
             expansion_search=EXPANSION_SEARCH,

@@ -63,6 +63,7 @@ class PartitionIndex:
             for entry_id, question in entries:
                 self.add(entry_id, question)
             return
+        self._move(len(self._rows))
         graph = self._graph = self._graph or _new_graph()
         slots = []
         for entry_id, question in entries:
@@ -90,7 +91,8 @@ class PartitionIndex:
             return []
         found = self._rows.nearest(question.vector, k)
         if self._graph is not None:
-            found = sorted([*found, *self._graph.nearest(question.vector, k)], reverse=True)[:k]
+            more = self._graph.nearest(question.vector, k)
+            found = sorted([*found, *more], reverse=True)[:k] if found else more
         entries = self._entries
         return [Near(entries[slot][0], cosine, entries[slot][1]) for cosine, slot in found if slot in entries]
 

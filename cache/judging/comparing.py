@@ -43,7 +43,7 @@ def _misspelt(
 ) -> tuple[list[int], list[int]]:
     for one in left[:]:
         for other in right:
-            if one_slip(asked.words[one], kept.words[other]):
+            if one_slip(asked.heads[one], kept.heads[other]) or one_slip(asked.words[one], kept.words[other]):
                 pairs.append((one, other))
                 left, right = [x for x in left if x != one], [x for x in right if x != other]
                 break

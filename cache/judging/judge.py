@@ -33,11 +33,13 @@ class Judge:
 
     def judge(self, asked: Prepared, kept: Prepared) -> Verdict:
         mine, yours = asked.reading, kept.reading
-        veto = vetoes.early(mine, yours)
+        strict = self.model.regime == "strict"
+        veto = vetoes.early(mine, yours) if strict else vetoes.unreadable(mine, yours)
         if veto:
             return Verdict(0.0, veto)
         compared = vetoes.compare(mine, yours)
-        veto = vetoes.late(compared) or unsupported(compared, asked, kept, self._words)
-        if veto:
-            return Verdict(0.0, veto)
+        if strict:
+            veto = vetoes.late(compared) or unsupported(compared, asked, kept, self._words)
+            if veto:
+                return Verdict(0.0, veto)
         return Verdict(self.model.score(features(asked, kept, compared, self._words)), "")

@@ -124,7 +124,7 @@ def _noun(words: Sequence[str], place: int) -> tuple[int, str]:
 _ALIKE = frozenset(
     frozenset(pair.split("="))
     for pair in listed(
-        "what=ask howto=ask why=ask what=meaning meaning=ask difference=ask who=what feels=ask possible=howto"
+        "what=ask howto=ask why=ask what=meaning meaning=ask difference=ask feels=ask possible=howto"
     )
 )
 

@@ -55,7 +55,7 @@ _ASIDES = (
 
 
 def read(text: str) -> Reading:
-    literal = is_literal(text)
+    literal = is_literal(text.strip())
     signs = [] if literal else split(text)
     literal = literal or is_about_words(signs)
     words = polite_removed(folded(signs))

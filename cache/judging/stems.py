@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from cache.wording import listed
@@ -23,11 +24,16 @@ _IRREGULAR = dict(
 )
 
 
+_BRITISH = re.compile(r"is(ation|ed|ing|e)$")
+
+
 @lru_cache(maxsize=1 << 14)
 def stem(word: str) -> str:
     """Of a word in lower case. `-ing`, `-ed`, `-ly` and a silent `e` go; short words stay."""
     if word in _IRREGULAR:
         return _IRREGULAR[word]
+    if len(word) > 7 and _BRITISH.search(word):
+        word = _BRITISH.sub(r"iz\1", word)
     for ending in ("ingly", "edly", "ing", "ied", "ed", "ly"):
         if word.endswith(ending) and _has_vowel(word[: -len(ending)]):
             return _closed(word[: -len(ending)] + ("y" if ending == "ied" else ""))

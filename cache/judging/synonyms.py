@@ -15,8 +15,7 @@ photo picture photograph pic
 internet net online web
 usa us u.s america
 uk britain
-quick fast rapid
-quickly fast rapidly
+quick fast rapid quickly rapidly
 increase boost
 reduce decrease lessen
 big large huge
@@ -58,19 +57,19 @@ scared afraid
 crazy insane
 weird strange odd
 wrong incorrect
-famous well-known
+famous well-known popular
 important significant
 whole entire
 everybody everyone
 maybe perhaps
 improve enhance
 obtain acquire
-make earn build create develop generate built made
+make earn build create develop generate built made construct
 study learn
 program application app
 advice tip suggestion
 purpose objective
-price cost
+price cost fee
 salary wage pay
 university college
 maths mathematic math
@@ -97,8 +96,8 @@ recommend suggest
 describe explain
 mean meaning meant means
 forever permanently
-quit stop
-remove delete erase
+quit stop resign resigned
+remove delete erase uninstall
 entrepreneur businessman
 girlfriend gf
 boyfriend bf
@@ -108,7 +107,7 @@ website site webpage
 wifi wi-fi
 facebook fb
 instagram insta
-overcome cope
+overcome cope handle manage deal
 someone anyone somebody anybody
 live reside
 biggest largest
@@ -117,29 +116,74 @@ guarantee ensure
 cheap inexpensive affordable
 examine inspect
 gather collect
-answer reply
+answer reply respond response
 mistake error
 scary frightening
-interesting fascinating amazing awesome astonishing
-dumb stupid
+interesting cool coolest fascinating amazing awesome astonishing terrific incredible
+dumb stupid silly
 understand comprehend
-build construct
-trip journey
+trip journey travel tour
 road street
 sofa couch
 lawyer attorney
-teenager teen adolescent
+teenager teen adolescent youngster
 profession occupation
 requirement prerequisite
 annoying irritating
-impact effect
-affect influence
+impact effect affect influence consequence
 toilet restroom bathroom
 taxi cab
 assignment homework
 beverage drink
 luggage baggage
 vacation holiday
+calculate measure compute
+decision choice
+book novel
+tool gadget
+gamble gambling betting bet
+challenge problem
+broken cracked damaged
+industry sector
+outcome result
+topic subject
+beginner newbie novice
+destination attraction spot
+procedure process
+advantage benefit pro
+disadvantage drawback con downside
+sex intercourse
+income earning
+buddy friend
+hair-loss baldness
+lawful legal
+naturally organically
+portion part
+sleepy drowsy
+teach instruct
+useful helpful
+wedding marriage
+percent percentage
+stuff thing
+resume cv
+flat apartment
+petrol gasoline
+chat talk conversation
+display show
+enroll register
+shut close
+faulty defective
+retrieve recover restore
+chance probability likelihood odds
+necessary essential
+expensive costly
+empty blank
+quiet silent
+strong powerful
+rude impolite
+clothes clothing
+illness sickness ill sick
+win victory
 """
 
 SYNONYM = {word: group.split()[0] for group in _GROUPS.strip().splitlines() for word in group.split()}
@@ -194,8 +238,7 @@ real life=life
 so far=ever
 of all time=ever
 all time=ever
-in world=world
-in life=life
+in history=ever
 year old=old
 each other=other
 part time=part-time

@@ -39,8 +39,6 @@ QUANTITIES = listed(
 
 MODALS = listed("can could should must may might would will shall ought need have to want able")
 
-CONJUNCTIONS = listed("and or but if because although though than versus vs")
-
 DIRECTIONS = listed(
     """
     to from by with into onto out off against through across via towards toward without as like
@@ -49,8 +47,6 @@ DIRECTIONS = listed(
 )
 """Prepositions that say who does what to whom, or where to."""
 
-PERSONS = listed("i you we one u")
-POSSESSIVES = listed("my your our one's ur")
 OTHERS = listed(
     """
     he she him her his hers they them their it its himself herself themselves me us who whose whom
@@ -96,11 +92,26 @@ LIGHT = listed(
     commonly effectively easily easy such various actual overall specific particular certain proper
     yourself myself oneself ourselves by as if when out up into then have having so that which from
     to with someone make ever available effective start using doing one's someone's good best great
-    nice known did was been being had most all many some buy watch read play eat follow when if consistently realistically extremely
+    nice known did was been being had most all many some / who buy watch read play eat follow
+    when if now want must usually during nicely consistently realistically extremely
     incredibly insanely highly constitute detail started exactly exact
     """
 )
 """Words that often come and go between two ways to ask one question."""
 
-GENERIC = listed("people person world life thing issue piece level provider property idea way country year")
-"""Nouns that say little beside others."""
+VERBS = listed(
+    """
+    become get take give go come happen occur exist visit use using work try look see tell say feel make start
+    doing buy watch read play eat follow want constitute started
+    """
+)
+"""Those of the light words that say something else when they stand in each other's place."""
+
+GENERIC = listed(
+    """
+    own normal personal piece provider issue account area level number size device property value name exam
+    person world life thing process quality factor little complete basic biggest item along advance choose
+    explain new available rupee note
+    """
+)
+"""They add little to a question that already says what it is about."""

@@ -28,6 +28,8 @@ class Verifier(NamedTuple):
     threshold: float
     """The score from which a pair counts as one question, unless a partition asks for more."""
     version: str
+    regime: str
+    """strict: after all vetoes; intent: without, since entities do not matter to who shares an answer."""
 
     def score(self, numbers: Floats) -> float:
         """From 0 to 1."""
@@ -52,4 +54,4 @@ def load(path: Path = SHIPPED, regime: str = "strict") -> Verifier:
         raise VerifierError(f"{path}: has no weights for {regime}")
     bias, threshold = found[f"{regime}_bias"].tolist()
     version = found["version"].tobytes().decode()
-    return Verifier(weights.astype(np.float32), bias, threshold, version)
+    return Verifier(weights.astype(np.float32), bias, threshold, version, regime)

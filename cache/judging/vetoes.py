@@ -16,6 +16,7 @@ from cache.judging.kinds import alike
 from cache.judging.reading import Reading, head
 from cache.judging.tables import (
     DIRECTIONS,
+    GENERIC,
     INTENSIFIERS,
     LIGHT,
     MODALS,
@@ -52,7 +53,7 @@ def compare(asked: Reading, kept: Reading) -> Compared:
 def early(asked: Reading, kept: Reading) -> str:
     """What needs no comparison of words; '' for nothing."""
     if asked.literal or kept.literal:
-        return "literal"
+        return unreadable(asked, kept)
     if asked.numbers != kept.numbers:
         return "numbers"
     if asked.negated != kept.negated:
@@ -60,6 +61,10 @@ def early(asked: Reading, kept: Reading) -> str:
     if not alike(asked.kind, kept.kind):
         return "kind"
     return ""
+
+
+def unreadable(asked: Reading, kept: Reading) -> str:
+    return "literal" if asked.literal or kept.literal else ""
 
 
 def late(c: Compared) -> str:
@@ -97,7 +102,9 @@ def _names(c: Compared) -> bool:
 
 
 def _symbols(c: Compared) -> bool:
-    return any(not word[0].isalnum() or len(word) == 1 or not word.isascii() for word in c.only)
+    return any(
+        (not word[0].isalnum() and word != "/") or len(word) == 1 or not word.isascii() for word in c.only
+    )
 
 
 def _antonyms(c: Compared) -> bool:
@@ -105,7 +112,7 @@ def _antonyms(c: Compared) -> bool:
 
 
 def _time(c: Compared) -> bool:
-    return any(word in TIMES and word not in TENSES and word != "ever" for word in c.only)
+    return any(word in TIMES - TENSES - LIGHT - GENERIC for word in c.only)
 
 
 def _tense(c: Compared) -> bool:
@@ -126,7 +133,7 @@ def _modal(c: Compared) -> bool:
 
 
 def _pronoun(c: Compared) -> bool:
-    return any(word in OTHERS and word not in ("it", "its", "us") for word in c.only)
+    return any(word in OTHERS and word not in ("it", "its", "us", "who") for word in c.only)
 
 
 def _pointing(c: Compared) -> bool:
@@ -134,8 +141,15 @@ def _pointing(c: Compared) -> bool:
     return POINTING.intersection(c.asked.words) != POINTING.intersection(c.kept.words)
 
 
+_SOMEONE = frozenset({"someone", "someone's", "people", "somebody", "other"})
+_SELF = frozenset({"my", "me", "myself", "your", "yourself", "oneself"})
+
+
 def _owner(c: Compared) -> bool:
-    """`my` and `your` are the same to those who ask how; not to those who ask what."""
+    """`my` and `your` are the same to those who ask how; not to those who ask what. `Someone` is neither."""
+    for said, other in ((c.left, c.kept.words), (c.right, c.asked.words)):
+        if _SOMEONE.intersection(said) and _SELF.intersection(other):
+            return True
     if c.asked.kind in ("howto", "why", "feels"):
         return False
     mine, yours = ({"my", "your", "our"}.intersection(each.words) for each in (c.asked, c.kept))
@@ -143,12 +157,29 @@ def _owner(c: Compared) -> bool:
 
 
 def _form(c: Compared) -> bool:
-    """`boring` is not `bored`."""
+    """`boring` is not `bored`, `bear` is not `bearing`, and `color` not `colorful`."""
+    if any(_derived(one, other) for one in c.left for other in c.right):
+        return True
     for one, other in c.difference.pairs:
         mine, yours = c.asked.words[one], c.kept.words[other]
         if mine != yours and {mine[-3:], yours[-3:]} & {"ing"} and {mine[-2:], yours[-2:]} & {"ed"}:
             return True
+        if mine != yours and len(c.difference.pairs) == 1 and mine[:3] == yours[:3]:
+            return True
     return False
+
+
+def _derived(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return long.startswith(short) and long[len(short) :] in (
+        "ful",
+        "less",
+        "ish",
+        "like",
+        "able",
+        "er",
+        "ist",
+    )
 
 
 def _direction(c: Compared) -> bool:
@@ -175,7 +206,7 @@ def _regrouped(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> 
     yours = c.kept.words[second[1] + 1 : first[1]]
     if _LINKS.intersection(mine) and _LINKS.intersection(yours):
         return True
-    if c.only or c.asked.kind in ("yes-no", "possible", "ask"):
+    if not LIGHT.issuperset(c.only) or len(c.only) > 1 or c.asked.kind in ("yes-no", "possible", "ask"):
         return False
     moved = (c.asked.words[first[0]], c.asked.words[second[0]])
     if any(head(word) == "best" or word.endswith("ly") for word in moved):
@@ -192,7 +223,7 @@ def _scope(c: Compared) -> bool:
         (c.kept, c.difference.kept, c.left),
     ):
         for place in places:
-            if text.words[place] in LIGHT:
+            if text.words[place] in LIGHT or text.words[place] in GENERIC:
                 continue
             if _listed(text.words, place) and not others:
                 return True
@@ -211,7 +242,6 @@ _VETOES: dict[str, Callable[[Compared], bool]] = {
     "kind": _kind,
     "names": _names,
     "symbols": _symbols,
-    "antonyms": _antonyms,
     "time": _time,
     "tense": _tense,
     "quantity": _quantity,
@@ -221,6 +251,7 @@ _VETOES: dict[str, Callable[[Compared], bool]] = {
     "owner": _owner,
     "form": _form,
     "direction": _direction,
+    "antonyms": _antonyms,
     "order": _order,
     "scope": _scope,
 }

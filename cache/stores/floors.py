@@ -14,7 +14,7 @@ from cache.answers import Purge
 from cache.base import Entry
 
 MAX_MARKS = 10_000
-MAX_IDS = 10_000
+MAX_IDS = 2_000
 ANY = ""
 
 

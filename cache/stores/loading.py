@@ -20,13 +20,16 @@ WHOLE = 2_000
 PAGE = 1_000
 LOAD_WITHIN_S = 2.0
 MAX_WANTED = 256
+AT_A_TIME = 4
+FILLED_AT_ONCE = 2_000
+"""Vectors that go into a graph in one call, on a thread: some half second."""
 _AT_ONCE = 64
 """Records that are read before others get their turn."""
 
 
 class Loader:
-    """One partition at a time; those that were wanted last wait longest, and of too many the oldest are
-    forgotten: the next lookup wants them again."""
+    """A few partitions at a time, so that a large one keeps nobody waiting; of too many that are wanted the
+    oldest are forgotten: the next lookup wants them again."""
 
     def __init__(self, link: Link, views: Views) -> None:
         self._link, self._views = link, views
@@ -41,6 +44,9 @@ class Loader:
 
     async def run(self) -> None:
         """Until cancelled."""
+        await asyncio.gather(*(self._work() for _ in range(AT_A_TIME)))
+
+    async def _work(self) -> None:
         while True:
             await self._some.wait()
             while self._wanted:
@@ -77,11 +83,14 @@ class Loader:
             if position % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
         index = PartitionIndex(partition)
-        if len(questions) > EXACT_ENTRIES:
-            await asyncio.to_thread(index.fill, questions)
-        else:
-            for start in range(0, len(questions), _AT_ONCE):
-                index.fill(questions[start : start + _AT_ONCE])
+        large = len(questions) > EXACT_ENTRIES
+        step = FILLED_AT_ONCE if large else _AT_ONCE
+        for start in range(0, len(questions), step):
+            some = questions[start : start + step]
+            if large:
+                await asyncio.to_thread(index.fill, some)
+            else:
+                index.fill(some)
                 await asyncio.sleep(0)
         return view, index
 

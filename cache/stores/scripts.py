@@ -64,7 +64,7 @@ local function accrue(tenant, by, now)
     left = left - step
   end
   if seconds > 0 then redis.call('HINCRBY', key('bs'), tenant, int(seconds)) end
-  bytes = bytes + by
+  bytes = math.max(0, bytes + by)
   if bytes == 0 and rest == 0 then
     redis.call('HDEL', key('use'), tenant)
   else

@@ -74,6 +74,7 @@ class Shelf:
     def put(self, partition: PartitionKey, keys: Sequence[EntryKey], entry: Entry) -> bool:
         """In the place of what the first key led to. The other keys lead here from now on. False: too
         large."""
+        keys = list(dict.fromkeys(keys))
         old = self._ids.get((partition, keys[0]))
         for entry_id in (old, entry.id):
             if entry_id is not None:
@@ -85,7 +86,7 @@ class Shelf:
             self.drop(next(iter(self._of_tenant[entry.tenant])))
         while self.bytes_used + size > self.max_bytes:
             self.drop(next(iter(self._by_id)))
-        shelved = Shelved(partition, entry, list(dict.fromkeys(keys)), size)
+        shelved = Shelved(partition, entry, keys, size)
         self._by_id[entry.id] = shelved
         for key in shelved.keys:
             self._ids[partition, key] = entry.id

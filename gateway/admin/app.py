@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI, Response
 from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
-from gateway.admin import audit, books, budgets, errors, keys, quality, reports, system
+from gateway.admin import audit, books, budgets, cache, errors, keys, quality, reports, system
 from gateway.admin.access import REQUEST_ID, authenticate
 from gateway.admin.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from gateway.admin.roles import PRINCIPAL
@@ -40,7 +40,7 @@ def create_admin_app(services: AdminServices) -> ManagementApp:
         ],
     )
     errors.install(api)
-    for module in (keys, reports, quality, budgets, books, audit, system):
+    for module in (keys, reports, quality, cache, budgets, books, audit, system):
         module.install(api.router, services)
 
     @api.get("/docs", include_in_schema=False)

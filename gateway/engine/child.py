@@ -52,6 +52,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--context-tokens", type=int, default=8192)
     parser.add_argument("--slots", type=int, default=4)
+    parser.add_argument(
+        "--answer-tokens", type=int, default=-1, help="at most, unless a request says; -1 is no end"
+    )
     parser.add_argument("--threads", type=int, default=0, help="0 takes all cores")
     parser.add_argument("--gpu-layers", type=int, default=0, help="-1 is all")
     parser.add_argument("--embeddings", action="store_true")
@@ -88,6 +91,7 @@ def _configure(params: Any, options: argparse.Namespace, weights: Path) -> None:
     params.port = options.port
     params.n_gpu_layers = options.gpu_layers
     params.n_ctx = options.context_tokens
+    params.n_predict = options.answer_tokens
     params.n_parallel = options.slots
     # One pool of context: a lone request may use all of it instead of its slot's share.
     params.kv_unified = True

@@ -222,6 +222,7 @@ def child_arguments(settings: LaunchSettings, alias: str) -> list[str]:
         f"--alias={alias}",
         f"--context-tokens={settings.context_tokens}",
         f"--slots={settings.slots}",
+        f"--answer-tokens={settings.answer_tokens}",
         f"--threads={settings.threads}",
         f"--gpu-layers={settings.gpu_layers}",
     ]

@@ -14,11 +14,11 @@ import orjson
 
 from gateway.answering import answer_headers
 from gateway.attempts import AttemptBudget
+from gateway.caching.place import Place
 from gateway.call import Api
 from gateway.delivery import texts_of
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.exchange import Exchange, Tried
-from gateway.keeping import Place
 from gateway.quality.plans import CascadePlan
 from gateway.sending import GaveUp, nobody_there, send, send_to_first
 from gateway.settle import resolve, suspend

@@ -22,6 +22,7 @@ from gateway.sending import send
 from gateway.services import Services
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
+from metering.house import CACHE_SECOND
 from router.deciding import direct
 from router.decision import Choice, Decision, NoCandidate, RouteRequest
 from router.features import outline
@@ -49,16 +50,26 @@ class HouseAnswer(NamedTuple):
 
 
 async def ask_again(
-    services: Services, snapshot: Snapshot, fields: Mapping[str, Any], choices: Sequence[Choice], route: str
+    services: Services,
+    snapshot: Snapshot,
+    fields: Mapping[str, Any],
+    choices: Sequence[Choice],
+    route: str,
+    purpose: str = "shadow",
 ) -> HouseAnswer:
     """A client's chat, put to other candidates. Raises GatewayError."""
     asked = {name: value for name, value in fields.items() if name not in _NOT_PASSED_ON}
-    decision = Decision("", _as_tier(choices, "shadow"), "shadow", {}, outline(asked, Api.CHAT).prompt_tokens)
-    return await _ask(services, snapshot, asked, decision, route, "shadow")
+    decision = Decision("", _as_tier(choices, purpose), purpose, {}, outline(asked, Api.CHAT).prompt_tokens)
+    return await _ask(services, snapshot, asked, decision, route, purpose)
 
 
 async def ask_judge(
-    services: Services, snapshot: Snapshot, model: str, messages: Sequence[Mapping[str, str]], route: str
+    services: Services,
+    snapshot: Snapshot,
+    model: str,
+    messages: Sequence[Mapping[str, str]],
+    route: str,
+    purpose: str = "judge",
 ) -> HouseAnswer:
     """Raises GatewayError."""
     fields = {"model": model, "messages": messages}
@@ -69,7 +80,30 @@ async def ask_judge(
     except NoCandidate as nothing:
         raise NothingFits(nothing.message) from None
     decision = found._replace(reason="judge", choices=_as_tier(found.choices, "judge"))
-    return await _ask(services, snapshot, fields, decision, route, "judge")
+    return await _ask(services, snapshot, fields, decision, route, purpose)
+
+
+async def ask_embeddings(
+    services: Services, snapshot: Snapshot, model: str, texts: Sequence[str], route: str
+) -> list[list[float]]:
+    """One vector per text, all of one length. Raises GatewayError."""
+    fields = {"model": model, "input": list(texts), "encoding_format": "float"}
+    shape = outline(fields, Api.EMBEDDINGS)
+    tokens, needs = shape.prompt_tokens, shape.needs
+    request = RouteRequest(Api.EMBEDDINGS, fields, tokens, needs, QUALITY_TENANT, route, {})
+    try:
+        found = direct(snapshot.direct[model], request)
+    except NoCandidate as nothing:
+        raise NothingFits(nothing.message) from None
+    decision = found._replace(reason=CACHE_SECOND, choices=_as_tier(found.choices, CACHE_SECOND))
+    answer = await _ask(services, snapshot, fields, decision, route, CACHE_SECOND, Api.EMBEDDINGS)
+    try:
+        vectors = [[float(number) for number in row["embedding"]] for row in answer.payload["data"]]
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise UpstreamError("the answer holds no embeddings") from wrong
+    if len(vectors) != len(texts) or len(set(map(len, vectors))) != 1:
+        raise UpstreamError("the answer holds other embeddings than were asked for")
+    return vectors
 
 
 async def _ask(
@@ -79,13 +113,14 @@ async def _ask(
     decision: Decision,
     route: str,
     purpose: str,
+    api: Api = Api.CHAT,
 ) -> HouseAnswer:
     """`purpose` stands where a key's name would, the route where a project's would."""
-    journey = Journey.begin(services.clock, Api.CHAT.value)
+    journey = Journey.begin(services.clock, api.value)
     tenant = snapshot.settings.tenants.get(QUALITY_TENANT)
     cost_center = "" if tenant is None else tenant.cost_center
     caller = journey.caller = Caller(QUALITY_TENANT, cost_center, route, purpose, "tenant", None)
-    call = journey.call = _call(fields, decision.choices[0].candidate.model, journey)
+    call = journey.call = _call(fields, decision.choices[0].candidate.model, journey, api)
     client = _House()
     exchange = Exchange(services, client, snapshot, caller, call, journey)
     journey.decision = decision
@@ -100,12 +135,12 @@ async def _ask(
     return HouseAnswer(_payload(client.body_given), None if event is None else event.cost_nanos)
 
 
-def _call(fields: Mapping[str, Any], model: str, journey: Journey) -> Call:
+def _call(fields: Mapping[str, Any], model: str, journey: Journey, api: Api) -> Call:
     named = {**fields, "model": model}
     return Call(
         request_id=journey.request_id,
-        api=Api.CHAT,
-        api_name=Api.CHAT.value,
+        api=api,
+        api_name=api.value,
         body=orjson.dumps(named),
         fields=named,
         model=model,

@@ -30,7 +30,8 @@ class Road:
 
 
 def settings(ledger: Path, key_hash: str, fake_url: str, cascade_hash: str) -> dict[str, Any]:
-    launch = {"weights": WEIGHTS, "context_tokens": 16384, "slots": 4, "embeddings": True}
+    # One thread: an engine on every core waits for its own threads where anything else runs beside it.
+    launch = {"weights": WEIGHTS, "context_tokens": 16384, "slots": 4, "threads": 1, "embeddings": True}
     return {
         "ledger": f"sqlite:///{ledger}",
         "backends": {

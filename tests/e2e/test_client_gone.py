@@ -84,7 +84,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Any:
         "backends": {
             "local": {
                 "kind": "llamacpp",
-                "launch": {"weights": WEIGHTS, "slots": 2},
+                "launch": {"weights": WEIGHTS, "slots": 2, "threads": 1},
                 "models": {"smollm2": "smollm2"},
             }
         },

@@ -46,7 +46,7 @@ async def engine_fleet(**launch: Any) -> AsyncIterator[tuple[Fleet, Http1Transpo
     settings = BackendSettings.model_validate(
         {
             "kind": "llamacpp",
-            "launch": {"weights": WEIGHTS, "context_tokens": 2048, **launch},
+            "launch": {"weights": WEIGHTS, "context_tokens": 2048, "threads": 1, **launch},
             "models": {"small": "smollm2-135m"},
             "health": {"every": "200ms"},
         }
@@ -88,6 +88,10 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+def without(question: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in question.items() if key != name}
+
+
 def usage_of(target: Target, payload: dict[str, Any]) -> TokenUsage | None:
     report = target.adapter.dialect.whole(payload)
     return None if report is None else report.usage
@@ -127,6 +131,21 @@ async def test_it_chats_embeds_counts_and_reuses_its_prompt_cache() -> None:
         assert request is not None
         counted = await post(transport, target, request[0].encode(), orjson.loads(request[1]))
         assert target.adapter.token_count(counted) == 2
+
+
+async def test_a_model_that_finds_no_end_is_given_one_unless_the_client_says_how_long() -> None:
+    """`ignore_eos` is how a model goes on that has lost the thread."""
+    endless = {**QUESTION, "ignore_eos": True}
+    async with engine_fleet(answer_tokens=16) as (fleet, transport):
+        target = fleet.pick("local")
+        assert target is not None
+        said = {}
+        for wanted in (None, 8, 24):
+            question = {**endless, "max_tokens": wanted} if wanted else without(endless, "max_tokens")
+            answer = await post(transport, target, b"/v1/chat/completions", question)
+            assert answer["choices"][0]["finish_reason"] == "length"
+            said[wanted] = answer["usage"]["completion_tokens"]
+        assert said == {None: 16, 8: 8, 24: 24}
 
 
 async def test_its_metrics_tell_its_load() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.commands.demo import announcement
-from gateway.commands.demo_files import DemoFiles, config_text, prepare
+from gateway.commands.demo_files import ANSWER_TOKENS, DemoFiles, config_text, prepare
 from gateway.config import GatewaySettings, admin_key_problem
 from gateway.config_file import load
 from gateway.tenants import KEY_PREFIX, hash_key
@@ -75,6 +75,14 @@ def test_the_route_has_two_tiers_that_are_served_and_the_local_ones_have_a_rate(
     assert set(tiers) <= set(loaded.concrete_models)
     local = {name for backend in loaded.backends.values() if backend.launch for name in backend.models}
     assert local <= {rate.model for rate in loaded.rates}
+
+
+@pytest.mark.parametrize("openai", [True, False])
+def test_a_local_engine_ends_an_answer_that_the_client_does_not_limit(tmp_path: Path, openai: bool) -> None:
+    """The printed lines set no limit, and a first answer comes in seconds."""
+    launches = [backend.launch for backend in settings(make(tmp_path, openai=openai)).backends.values()]
+    ends = [launch.answer_tokens for launch in launches if launch is not None]
+    assert ends == [ANSWER_TOKENS] * (1 if openai else 2)
 
 
 def test_the_demo_tenant_is_who_has_the_printed_key(tmp_path: Path) -> None:

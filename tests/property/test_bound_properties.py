@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.cache_bound.__main__ import PROMISE, mixed
@@ -65,6 +65,22 @@ def test_processes_apart_and_merged_count_what_one_counts(drawn: list[tuple[str,
     total = together.total()
     assert merged[:6] == total[:6]
     assert fold(merge(apart["a"], apart["b"]), {"a", "b"}).total() == merge(apart["a"], apart["b"]).total()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(Outcome), st.sampled_from((1, 5, 90))), max_size=15
+    )
+)
+def test_processes_that_hear_of_each_other_at_once_are_as_one(runs: list[tuple[str, Outcome, int]]) -> None:
+    """Arming, drift and all: whoever does the audits, in whichever order."""
+    one, many = NOTHING_KNOWN, NOTHING_KNOWN
+    for process, outcome, times in [("a", Outcome.SAME, 300), *runs]:
+        for _ in range(times):
+            one = observe(one, "a", Audit(Kind.SERVED, outcome), PROMISE)
+            many = merge(many, observe(many, process, Audit(Kind.SERVED, outcome), PROMISE))
+    assert many.total() == one.total()
 
 
 @given(st.integers(0, 400), st.integers(1, 3_000))

@@ -13,6 +13,8 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
+from cache.answers import Purge, Purged
+from cache.seeds import Seed
 from gateway.admin.app import MAX_BODY_BYTES, create_admin_app
 from gateway.admin.services import AdminServices, ConfigInForce
 from gateway.books_desk import keeper_of
@@ -131,8 +133,18 @@ class House:
             audit_rows=partial(audit_rows, reader),
             verify_audit=partial(verify, reader),
             books=keeper_of(settings_with(folder), reader, clock, self._audit(log)),
+            cache=self,
             ledger=reader,
         )
+
+    def status(self) -> dict[str, Any]:
+        return {"object": "cache"}
+
+    async def purge(self, what: Purge) -> Purged:
+        return Purged(0, acknowledged=True)
+
+    def seed(self, route: str, seeds: Sequence[Seed], ttl_us: int | None) -> int:
+        return len(seeds)
 
     async def _standings(self) -> Sequence[Standing]:
         return [standing("acme"), standing("globex")]

@@ -24,6 +24,9 @@ DECISIONS: dict[tuple[str, str], frozenset[str]] = {
     ("DELETE", "/admin/keys/{tenant_and_name:path}"): ADMIN,
     ("GET", "/admin/reports/usage"): ALL,
     ("GET", "/admin/quality"): BOOKS,
+    ("GET", "/admin/cache"): BOOKS,
+    ("POST", "/admin/cache/purge"): ADMIN,
+    ("POST", "/admin/cache/seeds"): ADMIN,
     ("GET", "/admin/events"): ALL,
     ("GET", "/admin/audit"): BOOKS,
     ("GET", "/admin/audit/verify"): BOOKS,
@@ -45,6 +48,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/admin/tenants": {"name": "new"},
     "/admin/keys": {"tenant": "acme", "name": "new"},
     "/admin/keys/{tenant_and_name:path}": {"expires": None},
+    "/admin/cache/purge": {"all": True},
+    "/admin/cache/seeds": {"route": "faq", "pairs": [{"prompt": "Hours?", "answer": "Nine to five."}]},
     "/admin/books/close": {"month": "2026-01"},
     "/admin/books/entries": {"month": "2026-01", "tenant": "acme", "amount_usd": 1, "description": "outage"},
 }

@@ -141,6 +141,8 @@ def test_words_that_do_not(text: str) -> None:
         ({"temperature": "0"}, "How do magnets work?", "sampled"),
         ({}, "I am a@b.example", "personal data"),
         ({}, "What is new today?", "time-bound"),
+        ({}, "a" * 8_193, "long text"),
+        ({}, "a" * 8_192, None),
     ],
 )
 def test_what_may_be_matched_by_meaning(fields: dict[str, object], text: str, reason: str | None) -> None:

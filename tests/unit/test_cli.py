@@ -123,7 +123,8 @@ def test_check_says_what_a_file_means(
         "up: openai, https://up.example/v1, with a key",
         "m on up: context unknown, $0.25 in, $2 out per million tokens (rates)",
         "auto (balanced): m",
-        "Cache: identical requests within one tenant, for 3600 s, 64 MB at most.",
+        "Cache: identical requests, and those that differ only in how they are written, within one tenant, "
+        "for 3600 s, 64 MB at most.",
         "acme: all models; keys: web",
     ):
         assert words in text

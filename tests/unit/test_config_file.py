@@ -147,7 +147,7 @@ def test_numbers_where_text_belongs_want_quotes_and_are_not_shown() -> None:
         ("tenants: {'a b': {}}\n", "names begin with a letter or digit"),
         ("cache: {ttl: -1s}\n", "'-1s' is not a duration"),
         ("cache: {ttl: .inf}\n", "'.inf' is not a duration"),
-        ("cache: {share: world}\n", "must be one of 'tenant', 'project', 'key'"),
+        ("cache: {share: world}\n", "write tenant, project, key or group:NAME"),
         (
             f"tenants: {{t: {{keys: [{{name: k, hash: '{HASH}', expires: soon}}]}}}}\n",
             "must be a day or a time",
@@ -186,8 +186,6 @@ def test_a_limit_that_refuses_ordinary_requests_is_questioned() -> None:
     "text",
     [
         "alerts: []\n",
-        "cache: {semantic: {wrong_hits_at_most: 0.01}}\n",
-        "cache: {canonical: true}\n",
         "server: {workers: 4}\n",
     ],
 )

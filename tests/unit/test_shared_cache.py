@@ -1,75 +1,30 @@
-"""One suite for what two processes that share a Redis may rely on; a real server, no faults."""
+"""What two processes that share a Redis may rely on; a real server, no faults."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import closing
-from typing import Any
 
 import pytest
-import redis
 
-from cache.answers import PENDING, Hit, Kept, Purge
-from cache.base import PartitionKey
+from cache.answers import PENDING, Hit, Purge
 from cache.stores import loading
-from cache.stores.link import LEASE_S
 from cache.stores.shared import SharedCache
-from tests.fakes.kept_answers import entry, key, partition, question
-from tests.fakes.kept_answers import kept as made
-
-OURS, THEIRS = partition("ours"), partition("theirs")
-SECRET = b"s" * 32
-_numbers = itertools.count()
-
-
-class Clock:
-    """The true one, moved."""
-
-    ahead_s = 0.0
-
-    def __call__(self) -> float:
-        return time.monotonic() + self.ahead_s
-
-
-def now_us() -> int:
-    return time.time_ns() // 1_000
-
-
-class Pair:
-    """Two processes, and a look at the server."""
-
-    def __init__(self, url: str) -> None:
-        self.url, self.prefix = url, f"{{weir}}:test{next(_numbers)}:"
-        self.clocks: list[Clock] = []
-        self.caches: list[SharedCache] = []
-        self.states: list[str | None] = []
-
-    async def more(self, **settings: Any) -> SharedCache:
-        self.clocks.append(Clock())
-        bounds = {"max_tenant_bytes": 10**6, "max_view_bytes": 10**7, "max_hot_bytes": 10**6, **settings}
-        it = SharedCache(
-            self.url,
-            secret=SECRET,
-            prefix=self.prefix,
-            process=f"p{len(self.caches)}",
-            within_s=2.0,
-            monotonic=self.clocks[-1],
-            on_state=self.states.append,
-            **bounds,
-        )
-        await it.start()
-        self.caches.append(it)
-        return it
-
-    def server(self) -> redis.Redis:
-        return redis.Redis.from_url(self.url, decode_responses=True, protocol=2)
-
-    def about(self) -> list[str]:
-        with closing(self.server()) as client:
-            return sorted(client.hkeys(f"{self.prefix}about"))
+from tests.fakes.kept_answers import key, partition, question
+from tests.fakes.shared_caches import (
+    OURS,
+    SECRET,
+    THEIRS,
+    Pair,
+    find,
+    finds,
+    held,
+    kept,
+    now_us,
+    until,
+)
 
 
 @pytest.fixture
@@ -78,39 +33,6 @@ async def pair(redis_url: str) -> AsyncIterator[Pair]:
     yield made
     for it in made.caches:
         await it.aclose()
-
-
-async def until(what: Callable[[], bool | Awaitable[bool]], within_s: float = 5.0) -> None:
-    async with asyncio.timeout(within_s):
-        while True:
-            done = what()
-            if done is True or (not isinstance(done, bool) and await done):
-                return
-            await asyncio.sleep(0.002)
-
-
-def kept(words: str, id: str, of: PartitionKey = OURS, *, seen: int = 2**60, **more: Any) -> Kept:
-    return made(words, entry(id, stored_us=now_us(), **more), of, seen=seen)
-
-
-async def find(it: SharedCache, words: str, of: PartitionKey = OURS) -> Hit | None:
-    keys = [key(words, of), key("~" + words.lower(), of)]
-    hit = it.find_now(of, keys, now_us())
-    return await it.find(of, keys, now_us()) if hit is PENDING else hit
-
-
-def finds(it: SharedCache, words: str, id: str, of: PartitionKey = OURS) -> Callable[[], Awaitable[bool]]:
-    async def found() -> bool:
-        hit = await find(it, words, of)
-        return hit is not None and hit.entry.id == id
-
-    return found
-
-
-async def held(it: SharedCache, words: str, id: str) -> None:
-    """Until this process answers from what it holds."""
-    await until(finds(it, words, id))
-    await until(lambda: isinstance(it.find_now(OURS, [key(words, OURS)], now_us()), Hit))
 
 
 async def test_what_one_keeps_the_other_finds_by_key_form_and_neighbour(pair: Pair) -> None:
@@ -184,89 +106,6 @@ async def test_a_tenant_that_fills_its_share_loses_its_own_oldest(pair: Pair) ->
     one.keep(kept("words 4", "hit_4"))
     await until(finds(one, "words 4", "hit_4"))
     assert "hit_9" not in pair.about()
-
-
-@pytest.mark.parametrize(
-    ("what", "left"),
-    [
-        (Purge(entry_id="hit_1"), {2, 3, 4}),
-        (Purge(tenant="acme"), {3, 4}),
-        (Purge(route="auto"), {2, 4}),
-        (Purge(tenant="beta", route="auto"), {1, 2, 4}),
-        (Purge(epoch_below=2), {3, 4}),
-        (Purge(), set()),
-    ],
-)
-async def test_a_purge_is_heard_everywhere_before_it_is_acknowledged(
-    pair: Pair, what: Purge, left: set[int]
-) -> None:
-    one, other = await pair.more(), await pair.more()
-    for n, tenant, route in (
-        (1, "acme", "auto"),
-        (2, "acme", "big"),
-        (3, "beta", "auto"),
-        (4, "beta", "big"),
-    ):
-        one.keep(kept(f"words {n}", f"hit_{n}", tenant=tenant, route=route, epoch=(0, 1, 1, 2, 3)[n]))
-        await held(other, f"words {n}", f"hit_{n}")
-    purged = await one.purge(what)
-    keys = {n: [key(f"words {n}", OURS)] for n in range(1, 5)}
-    at_once = {n for n in keys if isinstance(other.find_now(OURS, keys[n], now_us()), Hit)}
-    assert at_once <= left
-    there = {n for n in keys if await find(other, f"words {n}") is not None}
-    assert there == left
-    assert (purged.dropped, purged.acknowledged) == (4 - len(left), True)
-    assert pair.about() == [f"hit_{n}" for n in sorted(left)]
-
-
-async def test_a_purge_by_age_spares_the_younger(pair: Pair) -> None:
-    one = await pair.more()
-    one.keep(kept("old", "hit_1"))
-    await until(finds(one, "old", "hit_1"))
-    bound_us = now_us()
-    one.keep(kept("young", "hit_2"))
-    await until(finds(one, "young", "hit_2"))
-    assert (await one.purge(Purge(stored_before_us=bound_us))).dropped == 1
-    assert await find(one, "old") is None
-    assert await find(one, "young") is not None
-
-
-async def test_purges_are_soon_acknowledged_among_processes_that_are_well(pair: Pair) -> None:
-    one, _ = await pair.more(), await pair.more()
-    pair.clocks[0].ahead_s = 60.0  # it has followed for long, and knows who else there is
-    await asyncio.sleep(0)
-    await until(lambda: one.find_now(OURS, [], now_us()) is PENDING)
-    pair.clocks[0].ahead_s = 120.0
-    await until(lambda: one.find_now(OURS, [], now_us()) is PENDING)
-    began_s = time.monotonic()
-    assert (await one.purge(Purge(tenant="acme"))).acknowledged
-    assert time.monotonic() - began_s < LEASE_S
-
-
-async def test_an_answer_bought_before_a_purge_is_not_kept_after_it_by_any_process(pair: Pair) -> None:
-    one, other = await pair.more(), await pair.more()
-    seen = {it: it.position() for it in (one, other)}
-    await one.purge(Purge(tenant="acme"))
-    one.keep(kept("a", "hit_1", seen=seen[one]))
-    other.keep(kept("b", "hit_2", seen=seen[other]))
-    other.keep(kept("c", "hit_3", seen=seen[other], tenant="beta"))
-    other.keep(kept("d", "hit_4", seen=other.position()))
-    await until(finds(one, "d", "hit_4"))
-    assert pair.about() == ["hit_3", "hit_4"]
-
-
-async def test_without_a_lease_nothing_is_served_and_nothing_asked(pair: Pair) -> None:
-    one = await pair.more()
-    one.keep(kept("a", "hit_1"))
-    await held(one, "a", "hit_1")
-    under_way = asyncio.create_task(one.fetch(OURS, "hit_1", now_us()))
-    await asyncio.sleep(0)  # it was asked for, and the process stands still
-    pair.clocks[0].ahead_s = LEASE_S + 1
-    assert one.find_now(OURS, [key("a", OURS)], now_us()) is None
-    assert one.fetch_now(OURS, "hit_1", now_us()) is None
-    assert one.nearest(question("a", OURS), 8) == []
-    assert await under_way is None
-    await held(one, "a", "hit_1")
 
 
 async def test_a_server_that_was_emptied_is_followed_anew(pair: Pair) -> None:

@@ -212,6 +212,7 @@ def test_settings_become_arguments() -> None:
         "--alias=smollm2",
         "--context-tokens=4096",
         "--slots=2",
+        "--answer-tokens=4096",
         "--threads=3",
         "--gpu-layers=0",
         "--embeddings",
