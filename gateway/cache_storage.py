@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from typing import Protocol
 
 from cache.answers import StorageUse
 from gateway.config import GatewaySettings
 from gateway.keystore import KeyStoreError
+from metering.house import CURATED_TENANT
 from metering.ledger import LedgerError
 from metering.storage_price import StorageCharge
 
@@ -93,18 +95,13 @@ class StorageKeeper:
     def _write(self, uses: Sequence[StorageUse]) -> int:
         """At the price and the terms of now."""
         settings, cost_centers = self._settings(), self._cost_centers()
-        charges = [
-            StorageCharge(
-                use.id,
-                use.until_us,
-                use.tenant,
-                cost_centers.get(use.tenant, ""),
-                use.byte_seconds,
-                settings.cache.usd_per_gb_month,
-                settings.terms.factor(use.tenant),
-            )
-            for use in uses
-        ]
+        usd, charges = settings.cache.usd_per_gb_month, []
+        for use in uses:
+            on_house = use.tenant == CURATED_TENANT
+            tenant = "" if on_house else use.tenant
+            factor = Decimal(1) if on_house else settings.terms.factor(tenant)
+            center = cost_centers.get(tenant, "")
+            charges.append(StorageCharge(use.id, use.until_us, tenant, center, use.byte_seconds, usd, factor))
         return self._books.write_storage(charges)
 
     async def _now_and_then(self) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from metering.cache_report import CacheLine, CacheReport
+from metering.cache_report import CacheLine, CacheQuery, CacheReport, StorageSums
 from metering.money import format_usd, places_to_show, round_to_places
 from metering.render import gigabyte_hours, instant
 
@@ -36,6 +36,25 @@ def json_document(report: CacheReport) -> dict[str, Any]:
             **_money("net", report.net_nanos),
         },
     }
+
+
+def report_of(document: Mapping[str, Any]) -> CacheReport:
+    """What `json_document` made this of, but for its period: of another process, for people."""
+    lines = (
+        CacheLine(
+            line["route"],
+            line["hits"],
+            line["misses"],
+            line["saved_by_cache_nanos"],
+            line["unpriced_hits"],
+            line["audit_nanos"],
+            line["unpriced_audits"],
+        )
+        for line in document["data"]
+    )
+    said = document["storage"]
+    storage = StorageSums(said["byte_seconds"], said["unpriced_byte_seconds"], said["cost_nanos"])
+    return CacheReport(CacheQuery(), tuple(lines), storage)
 
 
 def render_json(report: CacheReport) -> str:

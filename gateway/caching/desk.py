@@ -16,8 +16,9 @@ from gateway.caching.entry_ids import entry_id
 from gateway.caching.place import curated_partition
 from gateway.errors import BadRequest
 from gateway.services import Services
+from metering.house import CURATED_TENANT
 
-SEEDED = "weir-curated"
+SEEDED = CURATED_TENANT
 """Stands where a tenant would: a route's own pairs are nobody's traffic."""
 NO_END_US = 3_650 * 86_400 * 1_000_000
 MAX_BOUNDS = 200

@@ -14,6 +14,7 @@ from gateway.commands.asking import add_url, ask
 from gateway.commands.common import CommandFailed, add_config, load_for_books, table
 from gateway.config import GatewaySettings
 from gateway.config_types import parse_duration
+from metering.cache_render import render_text, report_of
 
 BATCH_BYTES = 60_000
 """Of pairs in one request; management takes no more than 100,000 bytes at once."""
@@ -76,6 +77,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         )
     else:
         yield "No bound yet: nothing was matched by meaning, or no route asks for it."
+    yield ""
+    yield render_text(report_of(found["money"]))
 
 
 def _bound(bound: Mapping[str, Any]) -> tuple[str, ...]:

@@ -127,7 +127,8 @@ class UsageRows:
         usd = usd_per_gb_second(stored.price_version)
         if usd is None or abs(usd * stored.byte_seconds - stored.list_nanos) > stored.parts:
             return average, "average"
-        terms = Fraction(self._prices.factor(stored.place.tenant))
+        tenant = stored.place.tenant
+        terms = Fraction(self._prices.factor(tenant)) if tenant else Fraction(1)
         if abs(usd * terms * stored.byte_seconds - stored.cost_nanos) > stored.parts * max(
             terms, Fraction(1)
         ):

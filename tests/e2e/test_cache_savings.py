@@ -43,10 +43,15 @@ RULES = [
 ]
 
 
+WORDINGS = ("How can I learn to play the guitar?", "how can I learn to play the guitar")
+
+
 class Ask(NamedTuple):
     tenant: str
     model: str
     task: str
+    topic: int
+    """The usage of its answers follows from it."""
     text: str
     stream: bool
     shows_usage: bool
@@ -54,16 +59,15 @@ class Ask(NamedTuple):
 
 
 def workload() -> list[Ask]:
-    """Few texts in several wordings, asked again and again in every form, by all tenants."""
+    """Few questions in two wordings, asked again and again in every form, by all tenants."""
     dice = random.Random(6)
-    wordings = ("[id:words{}] Say it.", "[id:words{}]  Say  it.", "[id:words{}] Say it")
-    texts = [wording.format(number) for number in range(4) for wording in wordings]
     return [
         Ask(
             dice.choice(TENANTS),
             dice.choice(("auto", "auto", "small")),
             dice.choice(("classify", "reason")),
-            dice.choice(texts),
+            dice.randrange(4),
+            dice.choice(WORDINGS),
             dice.random() < 0.5,
             dice.random() < 0.5,
             dice.choice((None, None, "flex")),
@@ -121,7 +125,10 @@ async def _run(folder: Path, **changes: Any) -> Run:
 async def _ask(base_url: str, key: str, ask: Ask) -> None:
     body: dict[str, Any] = {
         "model": ask.model,
-        "messages": [{"role": "user", "content": ask.text}],
+        "messages": [
+            {"role": "system", "content": f"[id:topic{ask.topic}]"},
+            {"role": "user", "content": ask.text},
+        ],
         "temperature": 0,
         "stream": ask.stream,
     }
@@ -139,7 +146,7 @@ def test_the_workload_repeats_itself(runs: tuple[Run, Run]) -> None:
     kept, bought = (run.sums() for run in runs)
     assert kept.hits + kept.attempts == kept.requests == bought.requests == bought.attempts == len(workload())
     assert bought.hits == 0
-    assert kept.hits > len(workload()) // 3
+    assert kept.hits > len(workload()) // 4
     assert (kept.unknown_cost_events, bought.unknown_cost_events, kept.unpriced_hits) == (0, 0, 0)
     assert kept.cache_read_tokens > 0
     assert kept.reasoning_tokens > 0
@@ -185,3 +192,14 @@ def test_the_cache_report_says_so_too(runs: tuple[Run, Run]) -> None:
     assert told.total.hit_count == kept.hits
     assert told.total.misses == kept.attempts
     assert told.net_nanos == told.total.saved_nanos == kept.saved_by_cache_nanos
+
+
+def test_what_answers_occupied_is_metered_and_costs_nothing_without_a_price(runs: tuple[Run, Run]) -> None:
+    kept, bought = (usage_report(run.reader, ReportQuery(("tenant", "category"))) for run in runs)
+    stored = {row.group[0]: row.sums for row in kept.rows if row.group[1] == "cache storage"}
+    assert set(stored) == set(TENANTS)
+    assert all(sums.storage_byte_seconds > 0 for sums in stored.values())
+    assert (kept.totals.unpriced_storage_byte_seconds, bought.totals.storage_byte_seconds) == (
+        kept.totals.storage_byte_seconds,
+        0,
+    )

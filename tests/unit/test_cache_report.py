@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from metering.cache_render import json_document, render_json, render_text
+from metering.cache_render import json_document, render_json, render_text, report_of
 from metering.cache_report import CacheQuery, CacheReport, StorageSums, cache_report
 from metering.event import UNPRICED, Event
 from metering.house import CACHE_AUDIT, CACHE_JUDGE, HOUSE_TENANT
@@ -144,6 +144,12 @@ def test_storage_without_a_price_says_so(ledger_url: str) -> None:
     assert (
         "Storage: 2.000 GB h, 1.000 of them without a price (cache.usd_per_gb_month): only metered." in text
     )
+
+
+def test_json_is_read_back_for_the_table(ledger_url: str) -> None:
+    rows = hit("semantic", 1_234_567), hit("exact", None), audit(CACHE_AUDIT, None), audit(CACHE_JUDGE, 3)
+    report = told(ledger_url, *rows, storage=(stored(1),))
+    assert report_of(json.loads(render_json(report))) == report
 
 
 def test_json_has_money_exactly_and_twice(ledger_url: str) -> None:

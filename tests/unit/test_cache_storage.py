@@ -11,6 +11,7 @@ from pathlib import Path
 from cache.stores.local import LocalCache
 from gateway.cache_storage import StorageKeeper
 from gateway.config import GatewaySettings
+from metering.house import CURATED_TENANT
 from metering.ledger import LedgerUnavailable
 from metering.ledger_url import open_ledger, open_reader
 from metering.reports import ReportQuery, usage_report
@@ -55,13 +56,11 @@ class Scene:
             every_s,
         )
 
-    def keep(self, size_bytes: int) -> int:
+    def keep(self, size_bytes: int, tenant: str = "acme") -> int:
         """What it occupies, in bytes."""
-        made = kept(
-            "words", entry("hit_1", body=b"x" * size_bytes, ttl_us=100 * HOUR_US), partition("p"), asks=False
-        )
-        self.cache.keep(made)
-        return self.cache.status().tenant_bytes["acme"]
+        made = entry("hit_1", body=b"x" * size_bytes, ttl_us=100 * HOUR_US, tenant=tenant)
+        self.cache.keep(kept("words", made, partition("p"), asks=False))
+        return self.cache.status().tenant_bytes[tenant]
 
 
 async def test_an_answer_is_charged_for_its_bytes_and_its_time(tmp_path: Path) -> None:
@@ -78,6 +77,19 @@ async def test_an_answer_is_charged_for_its_bytes_and_its_time(tmp_path: Path) -
     assert row.sums.storage_byte_seconds == size * 50 * 3600
     assert row.sums.cost_nanos == storage_nanos(size * 50 * 3600, Decimal("0.5"), Decimal("1.2"))
     assert row.sums.list_nanos == storage_nanos(size * 50 * 3600, Decimal("0.5"))
+
+
+async def test_the_pairs_of_curated_routes_are_on_the_house(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'weir.db'}"
+    scene = Scene()
+    scene.keep(900_000, tenant=CURATED_TENANT)
+    scene.now_us += 50 * HOUR_US
+    with closing(open_ledger(url)) as ledger:
+        await scene.keeper(ledger).book()
+    (row,) = usage_report(open_reader(url), ReportQuery(("tenant",))).rows
+    assert row.group == ("",)
+    assert row.sums.cost_nanos
+    assert row.sums.list_nanos == row.sums.cost_nanos
 
 
 async def test_what_a_ledger_could_not_take_is_taken_when_it_is_back(tmp_path: Path) -> None:
