@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +21,11 @@ from metering.cache_report import CacheQuery, cache_report
 from metering.event_query import query_events
 from metering.ledger import LedgerReader
 from metering.ledger_url import open_reader
+from metering.money import format_usd
 from metering.reports import ReportQuery, UsageSums, usage_report
+from tests.e2e.place import ADMIN_KEY, until
 from tests.fakes.client import post
-from tests.fakes.gateway_process import GatewayProcess
+from tests.fakes.gateway_process import ROOT, GatewayProcess
 from tests.fakes.upstream import FakeUpstream
 
 TENANTS = ("shop", "legal", "batch")
@@ -78,6 +82,8 @@ def workload() -> list[Ask]:
 
 class Run(NamedTuple):
     reader: LedgerReader
+    status: str
+    """What `weir cache status` printed at the end."""
 
     def sums(self, **where: str) -> UsageSums:
         return usage_report(self.reader, ReportQuery(("tenant",), where=where)).totals
@@ -94,6 +100,7 @@ async def _run(folder: Path, **changes: Any) -> Run:
     keys = {tenant: make_key() for tenant in TENANTS}
     async with FakeUpstream() as upstream:
         config = {
+            "admin_key": ADMIN_KEY,
             "ledger": f"sqlite:///{folder / 'weir.db'}",
             "backends": {
                 f"on-{model}": {
@@ -117,9 +124,19 @@ async def _run(folder: Path, **changes: Any) -> Run:
         try:
             for ask in workload():
                 await _ask(gateway.base_url, keys[ask.tenant][0], ask)
+            status = await asyncio.to_thread(_status, folder, gateway.base_url.removesuffix("/v1"))
         finally:
             await asyncio.to_thread(gateway.stop)
-    return Run(open_reader(str(config["ledger"])))
+    return Run(open_reader(str(config["ledger"])), status)
+
+
+def _status(folder: Path, url: str) -> str:
+    """Once the ledger has every row."""
+    command = [sys.executable, "-m", "gateway.cli", "cache", "status"]
+    command += ["--config", str(folder / "weir.yaml"), "--url", url]
+    reader = open_reader(f"sqlite:///{folder / 'weir.db'}")
+    until(lambda: usage_report(reader, ReportQuery()).totals.requests == len(workload()), "every row")
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
 async def _ask(base_url: str, key: str, ask: Ask) -> None:
@@ -192,6 +209,17 @@ def test_the_cache_report_says_so_too(runs: tuple[Run, Run]) -> None:
     assert told.total.hit_count == kept.hits
     assert told.total.misses == kept.attempts
     assert told.net_nanos == told.total.saved_nanos == kept.saved_by_cache_nanos
+
+
+def test_the_command_prints_it(runs: tuple[Run, Run]) -> None:
+    kept, bought = (run.status for run in runs)
+    total = next(line.split() for line in kept.splitlines() if line.startswith("total"))
+    saved = runs[0].sums().saved_by_cache_nanos
+    assert saved is not None
+    assert total[-4] == format_usd(saved, len(total[-4].partition(".")[2]))
+    assert total[-1] == total[-4], "no audits, no price of storage: all of it is net"
+    assert "saved USD" in kept
+    assert "The cache was not asked in this period." in bought
 
 
 def test_what_answers_occupied_is_metered_and_costs_nothing_without_a_price(runs: tuple[Run, Run]) -> None:
