@@ -88,7 +88,7 @@ class SemanticSettings(Settings):
 
 
 class ExclusionSettings(Settings):
-    """What is matched word for word only."""
+    """What is not kept, though its answer is whole."""
 
     personal: Annotated[tuple[str, ...], AfterValidator(_known_kinds)] | None = Field(
         None, description="Kinds of personal data that are looked for; all, if left out."
