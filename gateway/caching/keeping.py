@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cache.admission import whole_answer
+from cache.admission import EMBEDDINGS, passing_request, whole_answer
 from cache.answers import Kept
 from cache.base import Entry
+from cache.partition import last_text
 from gateway.caching.entry_ids import entry_id
 from gateway.caching.place import Place
-from gateway.exchange import Tried
+from gateway.exchange import Exchange, Tried
 from gateway.hit_money import bought
 from metering.dialects.reported import Reported
+from router.features import prompt_text_parts
 
 
 def give(tried: Tried, place: Place, body: bytes, answer: Mapping[str, Any], report: Reported | None) -> None:
@@ -29,14 +31,28 @@ def keep(tried: Tried, place: Place, body: bytes, answer: Mapping[str, Any], rep
         if turn is not None:
             turn.release()
         return
-    services = tried.exchange.services
+    if turn is not None:
+        turn.answer(entry)  # who waits asks at the same moment, so even what passes is right for them
+    exchange = tried.exchange
+    if _passes(exchange, place):
+        return
+    services = exchange.services
     if place.text is not None and place.question is None:
         place.question = services.meaning.question(place.partition, place.text)
     services.cache.keep(Kept(place.partition, place.keys, entry, place.question, place.seen))
-    if turn is not None:
-        turn.answer(entry)
     if place.doubt is not None:
-        services.audits.compare(tried.exchange, place, place.doubt, answer)
+        services.audits.compare(exchange, place, place.doubt, answer)
+
+
+def _passes(exchange: Exchange, place: Place) -> bool:
+    """Whether what was said last keeps the answer from being kept."""
+    call = exchange.call
+    if call.api_name == EMBEDDINGS:
+        return False
+    text = last_text(call.api_name, call.fields)
+    if text is None:
+        text = "\n".join(prompt_text_parts(call.fields, call.api_name))
+    return passing_request(text, place.plan.exclusions) is not None
 
 
 def entry_of(

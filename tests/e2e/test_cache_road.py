@@ -108,17 +108,17 @@ async def test_the_same_words_and_the_same_question_in_other_words(house: House)
     assert cached(await house.ask(ASKED)) == "exact"
     assert cached(await house.ask("how can I learn to play the guitar")) == "canonical"
     assert cached(await house.ask("how can I learn to play the piano")) == "miss"
-    assert cached(await house.ask("how can I learn to play the guitar", temperature=0.7)) == "miss"
-    assert cached(await house.ask("What is today's weather?")) == "miss"
-    assert cached(await house.ask("what's today's weather?")) == "miss", "time-bound words count as they are"
-    assert house.bought == 5
+    assert cached(await house.ask(ASKED, temperature=0.7)) == "bypass"
+    for passing in ("What is new today?", "Write to a@b.example"):
+        assert [cached(await house.ask(passing)) for _ in range(2)] == ["miss", "miss"]
+    assert house.bought == 7
 
     streamed = await house.ask(ASKED, stream=True)
     assert (cached(streamed), streamed.events()[-1]) == ("exact", b"[DONE]")
     slowly = await house.ask(ASKED, stream=True, headers={"x-weir-replay": "natural"})
     assert len(slowly.events()) > len(streamed.events())
     assert _text(slowly) == _text(streamed)
-    assert house.bought == 5
+    assert house.bought == 7
 
 
 def _text(answer: Answer) -> str:
