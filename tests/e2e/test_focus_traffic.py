@@ -10,7 +10,8 @@ from metering.reports import ReportQuery, usage_report
 from tests.focus.exports import billed, close_month, write_all
 from tests.focus.traffic import real_traffic
 
-KINDS = {
+KINDS = {"usage", "gpu", "idle", "correction", "credit", "adjustment", "late", "reconciliation", "split"}
+KINDS |= {"storage"}
     "usage",
     "gpu",
     "idle",
