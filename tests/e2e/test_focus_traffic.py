@@ -12,17 +12,6 @@ from tests.focus.traffic import real_traffic
 
 KINDS = {"usage", "gpu", "idle", "correction", "credit", "adjustment", "late", "reconciliation", "split"}
 KINDS |= {"storage"}
-    "usage",
-    "gpu",
-    "idle",
-    "correction",
-    "credit",
-    "adjustment",
-    "late",
-    "reconciliation",
-    "split",
-    "storage",
-}
 METERS = {
     "Input Tokens",
     "Cached Input Tokens",
