@@ -186,6 +186,23 @@ def few_labels(b: Bench, each: Pair, draws: int = 5) -> list[FewLabels]:
     return found
 
 
+def few_labels_by_fold(b: Bench, each: Pair) -> float:
+    """APGR on every prompt of `each`, by five models: each knows FEW labels, drawn at random from the groups
+    of the other four folds, and is asked for its own fold."""
+    inside = np.isin(b.group, b.group[each.at])
+    told = np.zeros(len(each.at))
+    for fold in range(FOLDS):
+        asked = b.fold[each.at] == fold
+        few = np.random.default_rng(fold).permutation(np.flatnonzero(~asked))[:FEW]
+        use = ~inside
+        use[each.at[few]] = True
+        given = b.given(use)
+        begun = b.together(given, ~inside)[1]
+        model = fit(None, b.rows(given, each.at[few], each.gains[few]), "measured", begun).model
+        told[asked] = model.head.gains(given[each.at[asked]])
+    return _apgr(told, each, np.arange(len(told)))
+
+
 def _apgr(told: Numbers, each: Pair, part: NDArray[np.int64]) -> float:
     return recovered(told[part], each.weak_scores[part], each.strong_scores[part]).apgr
 
