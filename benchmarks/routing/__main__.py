@@ -80,9 +80,11 @@ def _quality(prompts: Sequence[Prompt], model: LearnedGain) -> Iterator[str]:
             yield _row(name, each, order, scores)
         if name in PUBLISHED:
             yield f"| {name} | | RouteLLM's best published | {PUBLISHED[name]} | | | |"
-    few = measure.few_labels(b, pairs["MMLU"])
+    few, by_fold = (each(b, pairs["MMLU"]) for each in (measure.few_labels, measure.few_labels_by_fold))
     yield f"\n## {measure.FEW:,} labels of MMLU, drawn at random\n"
-    yield "Nothing else of MMLU is known to head or projection. APGR on all other prompts:"
+    yield "Nothing else of MMLU is known to head or projection. APGR on every prompt, in five folds of"
+    yield f"groups, with labels of the other four alone: {_draws(by_fold)}."
+    yield f"With {measure.FEW:,} labels of everywhere, on all other prompts:"
     yield f"{_draws([each.rest for each in few])}; on those of them that share no passage or"
     yield f"statement with a label: {_draws([each.apart for each in few])}.\n"
     yield "## A source that nothing was learned from\n"

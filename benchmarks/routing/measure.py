@@ -186,14 +186,18 @@ def few_labels(b: Bench, each: Pair, draws: int = 5) -> list[FewLabels]:
     return found
 
 
-def few_labels_by_fold(b: Bench, each: Pair) -> float:
+def few_labels_by_fold(b: Bench, each: Pair, draws: int = 5) -> list[float]:
     """APGR on every prompt of `each`, by five models: each knows FEW labels, drawn at random from the groups
     of the other four folds, and is asked for its own fold."""
+    return [_by_fold(b, each, draw) for draw in range(draws)]
+
+
+def _by_fold(b: Bench, each: Pair, draw: int) -> float:
     inside = np.isin(b.group, b.group[each.at])
     told = np.zeros(len(each.at))
     for fold in range(FOLDS):
         asked = b.fold[each.at] == fold
-        few = np.random.default_rng(fold).permutation(np.flatnonzero(~asked))[:FEW]
+        few = np.random.default_rng(FOLDS * draw + fold).permutation(np.flatnonzero(~asked))[:FEW]
         use = ~inside
         use[each.at[few]] = True
         given = b.given(use)
