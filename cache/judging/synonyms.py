@@ -18,7 +18,7 @@ uk britain
 quick fast rapid quickly rapidly
 increase boost
 reduce decrease lessen
-big large huge
+big large huge enormous gigantic massive
 small little tiny
 tough difficult hard
 job employment
@@ -58,7 +58,7 @@ crazy insane
 weird strange odd
 wrong incorrect
 famous well-known popular
-important significant
+important significant crucial vital
 whole entire
 everybody everyone
 maybe perhaps
@@ -71,7 +71,7 @@ advice tip suggestion
 purpose objective
 price cost fee
 salary wage pay
-university college
+university college uni
 maths mathematic math
 television tv
 bicycle bike
@@ -91,7 +91,7 @@ hr hour
 kg kilogram
 km kilometer
 best good great greatest finest nice top favorite
-prepare preparation
+prepare preparation prep
 recommend suggest
 describe explain
 mean meaning meant means
@@ -150,8 +150,8 @@ topic subject
 beginner newbie novice
 destination attraction spot
 procedure process
-advantage benefit pro
-disadvantage drawback con downside
+advantage benefit pro pros merit
+disadvantage drawback con cons downside demerit
 sex intercourse
 income earning
 buddy friend
@@ -181,9 +181,119 @@ empty blank
 quiet silent
 strong powerful
 rude impolite
-clothes clothing
+clothes clothing apparel
 illness sickness ill sick
 win victory
+obese overweight
+infant baby newborn
+puppy pup
+murder homicide
+truck lorry
+vaccine vaccination
+medicine medication
+stomach belly tummy
+pimple acne zit
+exercise workout
+slim thin skinny
+deactivate disable
+startup start-up
+ecommerce e-commerce
+shy timid
+brave courageous
+funny hilarious humorous
+boring dull
+ugly unattractive
+dangerous hazardous
+effective efficient
+annual yearly annually
+daily everyday
+often frequently
+rarely seldom
+immediately instantly
+faster quicker
+easy easily
+hide conceal
+shout yell scream
+verify confirm
+attempt try
+convert transform
+change alter modify
+replace substitute
+hire recruit employ
+contain include comprise
+predict forecast
+evaluate assess
+achieve attain accomplish
+protect safeguard
+ban prohibit outlaw
+stay remain
+keep maintain retain
+hate detest despise
+concentrate focus concentration
+relieve ease alleviate
+programming coding
+programmer coder
+undergrad undergraduate
+grad graduate
+teacher instructor
+colleague coworker
+employee worker
+grandmother grandma granny
+grandfather grandpa
+gay homosexual
+cop policeman
+gun firearm
+money cash
+dollar buck
+coupon voucher
+restaurant eatery
+alcohol liquor booze
+marijuana weed cannabis
+celebrity celeb
+story tale
+quote quotation
+universe cosmos
+alien extraterrestrial
+message msg
+country nation
+place location
+area region
+pain ache
+skill ability
+opinion view viewpoint
+example instance
+feature characteristic trait
+amount quantity
+rule regulation
+responsibility duty obligation
+risk danger
+syllabus curriculum
+institute institution
+hobby pastime
+hairstyle haircut
+perfume fragrance cologne
+global worldwide
+prevent avoid
+operate function
+doctorate phd
+author writer
+or /
+destroy ruin
+notify inform
+assume presume
+discover uncover
+imagine envision
+compel force
+inherit inheritance
+depart departure
+arrive arrival
+survive survival
+analyze analysis
+grow growth
+invest investment
+argue argument
+behave behavior
+believe belief
 """
 
 SYNONYM = {word: group.split()[0] for group in _GROUPS.strip().splitlines() for word in group.split()}
@@ -246,6 +356,97 @@ full time=full-time
 weight loss=lose weight
 losing weight=lose weight
 reduce weight=lose weight
+shed weight=lose weight
+drop weight=lose weight
+slim down=lose weight
+put on weight=gain weight
+increase weight=gain weight
+grow taller=increase height
+get taller=increase height
+become taller=increase height
+grow tall=increase height
+gain height=increase height
+hair fall=hair loss
+find job=get job
+land job=get job
+get over=overcome
+getting over=overcome
+get past=overcome
+search for=search
+look for=search
+looking for=search
+turn off=disable
+switch off=disable
+shut off=disable
+turn on=enable
+switch on=enable
+take care of=care
+cut down on=reduce
+cut down=reduce
+cut back on=reduce
+speed up=accelerate
+pass away=die
+passed away=died
+log into=login
+log on=login
+sign into=login
+log out=logout
+sign out=logout
+back up=backup
+start up=startup
+break up=breakup
+is located=is
+is situated=is
+operating system=os
+artificial intelligence=ai
+virtual reality=vr
+european union=eu
+united arab emirates=uae
+new york city=nyc
+chief executive officer=ceo
+tv show=tv-show
+tv series=tv-show
+tv serial=tv-show
+television show=tv-show
+television series=tv-show
+television serial=tv-show
+video game=videogame
+world war i=ww1
+world war 1=ww1
+world war one=ww1
+first world war=ww1
+world war ii=ww2
+world war 2=ww2
+second world war=ww2
+lead to=cause
+result in=cause
+consist of=contain
+unable to=can not
+not able to=can not
+not any=no
+per hour=hour
+per day=day
+per week=week
+per month=month
+per year=year
+control over=control
+whole world=world
+entire world=world
+whole life=life
+entire life=life
+until now=ever
+till now=ever
+till date=ever
+till today=ever
+up to now=ever
+capital city of=capital of
+take part in=participate in
+carry on=continue
+put off=postpone
+call off=cancel
+called off=cancelled
+make sure=ensure
+search engine optimization=seo
 """
 PHRASES = {
     tuple(said.split()): tuple(meant.split())

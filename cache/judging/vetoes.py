@@ -10,7 +10,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
+from cache.judging import shifts
 from cache.judging.antonyms import opposite
+from cache.judging.classes import siblings
 from cache.judging.comparing import Difference, differ
 from cache.judging.kinds import alike
 from cache.judging.reading import Reading, head
@@ -104,6 +106,28 @@ def _names(c: Compared) -> bool:
 def _symbols(c: Compared) -> bool:
     return any(
         (not word[0].isalnum() and word != "/") or len(word) == 1 or not word.isascii() for word in c.only
+    )
+
+
+def _siblings(c: Compared) -> bool:
+    return bool(c.left and c.right) and siblings(c.left, c.right)
+
+
+def _somebody(c: Compared) -> bool:
+    return shifts.somebody(c.asked, c.kept, c.left, c.right) or shifts.owned(c.asked, c.kept)
+
+
+def _able(c: Compared) -> bool:
+    return shifts.able(c.asked, c.left, c.right)
+
+
+def _begun(c: Compared) -> bool:
+    return shifts.begun(c.asked, c.kept, c.left, c.right)
+
+
+def _side(c: Compared) -> bool:
+    return shifts.side(c.asked, c.difference.asked, c.right) or shifts.side(
+        c.kept, c.difference.kept, c.left
     )
 
 
@@ -254,4 +278,9 @@ _VETOES: dict[str, Callable[[Compared], bool]] = {
     "antonyms": _antonyms,
     "order": _order,
     "scope": _scope,
+    "substitution": _siblings,
+    "person": _somebody,
+    "able": _able,
+    "past": _begun,
+    "side": _side,
 }
