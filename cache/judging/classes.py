@@ -60,8 +60,15 @@ shirt pant shoe jacket dress skirt sock hat tie suit jean
 laptop desktop tablet phone tv camera printer keyboard mouse monitor headphone
 president senator governor mayor minister king queen prince princess emperor
 """
+NAMES = frozenset(
+    word
+    for line in _CLASSES.splitlines()
+    if line.startswith(("english ", "muslim ", "india ", "london ", "facebook "))
+    for word in line.split()
+) - {"turkey", "apple", "polish"}
+"""Nations, languages, faiths, places and firms, which are names in small letters too."""
 _OF: dict[str, frozenset[int]] = {}
-for _number, _line in enumerate(_CLASSES.replace("\\\n", "").strip().splitlines()):
+for _number, _line in enumerate(_CLASSES.strip().splitlines()):
     for _word in _line.split():
         _OF[_word] = _OF.get(_word, frozenset()) | {_number}
 

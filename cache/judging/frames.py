@@ -27,7 +27,9 @@ _ASIDES = tuple(
     for each in (
         "in your opinion", "according to you", "in your view", "and why", "? why", "? and why", "and how",
         "? if so why", "? if so how", "? if yes why", "? if yes how", "and if so why", "and if so how",
-        "? explain", "and explain why", "? explain why", "? please explain",
+        "? explain", "and explain why", "? explain why", "? please explain", "? can anyone tell me",
+        "? can anyone help me", "? can you tell me", "? please help", "? please help me", "? help me",
+        "? any suggestion", "? any advice", "? any help", "? any idea", "? please suggest", "? thanks in advance",
     )
 )  # fmt: skip
 """At the end they ask for no other answer."""
@@ -63,12 +65,23 @@ def rewritten(words: Sequence[str]) -> list[str]:
     found = _without_asides(
         [word for place, word in enumerate(words) if place >= _FRAME_LENGTH or word not in _EMPTY]
     )
+    found = _of_the_world(found)
     rules = _RULES.get(found[0], ()) if len(found) > 2 else ()
     for rule in rules:
         framed = rule(found)
         if framed:
             return framed
     return found
+
+
+def _of_the_world(words: list[str]) -> list[str]:
+    """`the world's tallest tower`: the tallest tower in the world."""
+    for place in range(1, len(words) - 2):
+        if words[place] in ("world's", "worlds"):
+            ahead = words[place + 1]
+            if ahead in ("most", "best", "worst", "first", "least") or ahead.endswith("est"):
+                return [*words[:place], *words[place + 1 :], "in", "world"]
+    return words
 
 
 def _without_asides(words: list[str]) -> list[str]:
@@ -181,6 +194,38 @@ def _asked_of(words: list[str]) -> list[str]:
     return []
 
 
+_GOOD = listed("best good better top greatest")
+
+
+def _which_is_best(words: list[str]) -> list[str]:
+    """`which phone is best for X`: what is the best phone for X."""
+    for place in range(2, min(len(words) - 1, 8)):
+        if words[place] in ("is", "was") and words[place + 1] in _GOOD:
+            rest = words[place + 2 :]
+            if rest[:1] not in ([], ["for"], ["to"], ["in"], ["at"], ["of"]):
+                return []
+            if words[place + 1] == "better" and not {"or", "than", "vs", "and"}.isdisjoint(words):
+                return []
+            named = words[1:place]
+            if named[0] in _DOES or "that" in named:
+                return []
+            return ["what", "best", *named, *rest]
+    return []
+
+
+def _uses(words: list[str]) -> list[str]:
+    """`what is X used for`, `what does X stand for`, and what each has for a noun."""
+    if words[1] == "is" and words[-2:] == ["used", "for"] and len(words) > 4:
+        return ["<use>", *words[2:-2]]
+    if words[1] == "is" and words[2] == "use" and words[3:4] == ["of"] and len(words) > 4:
+        return ["<use>", *words[4:]]
+    if words[1] in ("do", "is") and words[-2:] == ["stand", "for"] and len(words) > 4:
+        return ["<stands-for>", *words[2:-2]]
+    if words[1] == "is" and words[2:5] == ["full", "form", "of"] and len(words) > 5:
+        return ["<stands-for>", *words[5:]]
+    return []
+
+
 _MAKERS: Mapping[str, str] = {
     "inventor": "invented", "discoverer": "discovered", "author": "wrote", "writer": "wrote",
     "director": "directed", "creator": "created", "founder": "founded", "owner": "own",
@@ -196,7 +241,7 @@ def _maker(words: list[str]) -> list[str]:
 
 _RULES = {
     "how": (_how_much_cost, _how_different, _passive),
-    "what": (_what_cost, _means, _important, _recommended, _asked_of),
-    "which": (_recommended,),
+    "what": (_what_cost, _means, _important, _recommended, _which_is_best, _uses, _asked_of),
+    "which": (_recommended, _which_is_best),
     "who": (_maker,),
 }

@@ -73,7 +73,13 @@ _STARTS: dict[tuple[str, ...], str] = dict(
         *_phrases("howto", "what do i|you|we|one do|have to do to", "what do i|you|we|one do in order to"),
         *_phrases("howto", "what should|can|could i|we|you|one do in order to"),
         *_phrases(
-            "why", "why", "how come", "why is it that", "why is it|that", "what cause", "what is reason|cause|reasons for|of|behind|why|that"
+            "why",
+            "why",
+            "how come",
+            "why is it that",
+            "why is it|that",
+            "what cause",
+            "what is reason|cause|reasons for|of|behind|why|that",
         ),
         *_phrases("why", "what is reason behind", "for what reason"),
         *_phrases("why-should", "why should i|we|you|one|someone|anyone|people|somebody"),
@@ -99,7 +105,8 @@ _STARTS: dict[tuple[str, ...], str] = dict(
         *_phrases("where", "where to find|get|obtain"),
         *_phrases("who", "who", "whom", "whose"),
         *_phrases("yes-no", "is it true that", "do you think that", "do you think", "do you believe that"),
-        *_phrases("possible", "is it possible to|for|that"),
+        *_phrases("possible", "is it possible to|for|that", "is it possible that i|we|you|one can|could"),
+        *_phrases("possible", "is it possible for i|we|you|one|someone|anyone|me|us to"),
         *_phrases("possible", "can i|we|you|one|people|someone|anyone"),
     ]
 )

@@ -274,6 +274,9 @@ hairstyle haircut
 perfume fragrance cologne
 global worldwide
 prevent avoid
+myself yourself oneself ourselves yourselves
+koran quran qur'an
+muhammad mohammed mohammad
 operate function
 doctorate phd
 author writer
@@ -367,6 +370,8 @@ become taller=increase height
 grow tall=increase height
 gain height=increase height
 hair fall=hair loss
+self confidence=confidence
+self motivated=motivated
 find job=get job
 land job=get job
 get over=overcome
@@ -448,9 +453,16 @@ called off=cancelled
 make sure=ensure
 search engine optimization=seo
 """
+_NATIONS = """
+chinese indian american japanese german french russian british english spanish italian korean mexican
+canadian australian pakistani african european asian jewish arab turkish irish scottish muslim christian
+"""
 PHRASES = {
-    tuple(said.split()): tuple(meant.split())
-    for said, _, meant in (line.partition("=") for line in _PHRASES.strip().splitlines())
+    **{(nation, "people"): (nation,) for nation in _NATIONS.split()},
+    **{
+        tuple(said.split()): tuple(meant.split())
+        for said, _, meant in (line.partition("=") for line in _PHRASES.strip().splitlines())
+    },
 }
 """Words that say one thing together -> what is read instead."""
 _FIRSTS = frozenset(said[0] for said in PHRASES)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cache.judging import shifts
 from cache.judging.antonyms import opposite
-from cache.judging.classes import siblings
+from cache.judging.classes import NAMES, siblings
 from cache.judging.comparing import Difference, differ
 from cache.judging.kinds import alike
 from cache.judging.reading import Reading, head
@@ -98,14 +98,20 @@ def _still_small(c: Compared) -> bool:
 
 def _names(c: Compared) -> bool:
     return any(
-        (word in c.asked.names or word in c.kept.names or word != word.lower()) and word not in LIGHT
+        (word in c.asked.names or word in c.kept.names or word != word.lower() or word in NAMES)
+        and word not in LIGHT
         for word in c.only
     )
 
 
+_BRACKETS = frozenset("/()")
+"""What stands in brackets has its own veto."""
+
+
 def _symbols(c: Compared) -> bool:
     return any(
-        (not word[0].isalnum() and word != "/") or len(word) == 1 or not word.isascii() for word in c.only
+        (not word[0].isalnum() and word not in _BRACKETS) or len(word) == 1 or not word.isascii()
+        for word in c.only
     )
 
 
@@ -126,9 +132,7 @@ def _begun(c: Compared) -> bool:
 
 
 def _side(c: Compared) -> bool:
-    return shifts.side(c.asked, c.difference.asked, c.right) or shifts.side(
-        c.kept, c.difference.kept, c.left
-    )
+    return shifts.side(c.asked, c.difference.asked, c.right) or shifts.side(c.kept, c.difference.kept, c.left)
 
 
 def _antonyms(c: Compared) -> bool:
@@ -153,7 +157,9 @@ def _quantity(c: Compared) -> bool:
 
 def _modal(c: Compared) -> bool:
     left, right = MODALS.intersection(c.left), MODALS.intersection(c.right)
-    return bool(left and right and left != right and not left | right <= {"can", "could", "will", "would"})
+    if not left or not right or left == right:
+        return False
+    return not (left | right <= {"can", "could", "will", "would"} or left | right == {"should", "must"})
 
 
 def _pronoun(c: Compared) -> bool:
@@ -166,7 +172,7 @@ def _pointing(c: Compared) -> bool:
 
 
 _SOMEONE = frozenset({"someone", "someone's", "people", "somebody", "other"})
-_SELF = frozenset({"my", "me", "myself", "your", "yourself", "oneself"})
+_SELF = frozenset({"my", "me", "myself", "your", "yourself", "oneself", "ourselves", "yourselves"})
 
 
 def _owner(c: Compared) -> bool:
@@ -230,6 +236,8 @@ def _regrouped(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> 
     yours = c.kept.words[second[1] + 1 : first[1]]
     if _LINKS.intersection(mine) and _LINKS.intersection(yours):
         return True
+    if _modifiers(c, first, second):
+        return True
     if not LIGHT.issuperset(c.only) or len(c.only) > 1 or c.asked.kind in ("yes-no", "possible", "ask"):
         return False
     moved = (c.asked.words[first[0]], c.asked.words[second[0]])
@@ -238,9 +246,23 @@ def _regrouped(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> 
     return bool(_SMALL.intersection(mine)) != bool(_SMALL.intersection(yours))
 
 
+def _modifiers(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """`hacked yahoo account`, `yahoo hacked account`: side by side before one noun on both sides. Whose is
+    whose is told by order."""
+    if (
+        second[0] != first[0] + 1
+        or first[1] != second[1] + 1
+        or (second[0] + 1, first[1] + 1) not in (c.difference.pairs)
+    ):
+        return False
+    if c.asked.kind in ("yes-no", "possible", "ask"):
+        return False
+    return not any(c.asked.words[place].endswith("'s") for place in (first[0], second[0]))
+
+
 def _scope(c: Compared) -> bool:
     """A phrase that only one side has narrows its question: `in one year`, `for beginners`."""
-    if c.asked.aside != c.kept.aside:
+    if c.asked.aside - set(c.kept.heads) or c.kept.aside - set(c.asked.heads):
         return True
     for text, places, others in (
         (c.asked, c.difference.asked, c.right),
