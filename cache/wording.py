@@ -90,7 +90,7 @@ _IRREGULAR = {
         pixie goalie foodie techie veggie budgie sortie collie junkie yuppie freebie
         """
     )},
-    **{f"{one}es": one for one in listed("hero potato tomato echo mosquito volcano torpedo veto cargo go do")},
+    **{f"{one}es": one for one in listed("hero potato tomato echo mosquito volcano torpedo veto go do")},
     "wives": "wife", "knives": "knife", "wolves": "wolf", "shelves": "shelf", "halves": "half",
     "thieves": "thief", "loaves": "loaf", "calves": "calf", "viruses": "virus", "buses": "bus",
     "bonuses": "bonus", "campuses": "campus", "statuses": "status", "ourselves": "ourselves",

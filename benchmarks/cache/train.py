@@ -62,7 +62,7 @@ class Reader:
         a, b = self.prepared(one), self.prepared(other)
         if vetoes.early(a.reading, b.reading):
             return None
-        compared = vetoes.compare(a.reading, b.reading)
+        compared = vetoes.compare(a.reading, b.reading, a.unknown | b.unknown)
         if vetoes.late(compared):
             return None
         return features(a, b, compared, self.words)
@@ -72,7 +72,7 @@ class Reader:
         a, b = self.prepared(one), self.prepared(other)
         if a.reading.literal or b.reading.literal:
             return None
-        return features(a, b, vetoes.compare(a.reading, b.reading), self.words)
+        return features(a, b, vetoes.compare(a.reading, b.reading, a.unknown | b.unknown), self.words)
 
     def rows(self, asked: Iterable[tuple[str, str, bool]], *, strict: bool = True) -> Rows:
         read = self.row if strict else self.loose_row

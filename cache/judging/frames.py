@@ -29,7 +29,8 @@ _ASIDES = tuple(
         "? if so why", "? if so how", "? if yes why", "? if yes how", "and if so why", "and if so how",
         "? explain", "and explain why", "? explain why", "? please explain", "? can anyone tell me",
         "? can anyone help me", "? can you tell me", "? please help", "? please help me", "? help me",
-        "? any suggestion", "? any advice", "? any help", "? any idea", "? please suggest", "? thanks in advance",
+        "? any suggestion", "? any advice", "? any help", "? any idea", "? please suggest",
+        "? thanks in advance",
     )
 )  # fmt: skip
 """At the end they ask for no other answer."""

@@ -6,7 +6,7 @@ that only one side has is a veto by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -45,8 +45,8 @@ class Compared(NamedTuple):
         return self.left + self.right
 
 
-def compare(asked: Reading, kept: Reading) -> Compared:
-    difference = differ(asked, kept)
+def compare(asked: Reading, kept: Reading, unknown: Collection[str] = ()) -> Compared:
+    difference = differ(asked, kept, unknown)
     left = tuple(asked.words[place] for place in difference.asked)
     right = tuple(kept.words[place] for place in difference.kept)
     return Compared(asked, kept, difference, left, right)
@@ -85,7 +85,7 @@ def _kind(c: Compared) -> bool:
 
 
 _SMALL_WORDS = frozenset(
-    {"to", "if", "and", "that", "as", "with", "ever", "fully", "completely", "actual", "from"}
+    {"to", "if", "and", "that", "as", "with", "ever", "fully", "completely", "actual", "from", "when"}
 )
 
 
