@@ -66,7 +66,7 @@ def rewritten(words: Sequence[str]) -> list[str]:
     found = _without_asides(
         [word for place, word in enumerate(words) if place >= _FRAME_LENGTH or word not in _EMPTY]
     )
-    found = _of_the_world(found)
+    found = _without_year(_of_the_world(found))
     rules = _RULES.get(found[0], ()) if len(found) > 2 else ()
     for rule in rules:
         framed = rule(found)
@@ -83,6 +83,16 @@ def _of_the_world(words: list[str]) -> list[str]:
             if ahead in ("most", "best", "worst", "first", "least") or ahead.endswith("est"):
                 return [*words[:place], *words[place + 1 :], "in", "world"]
     return words
+
+
+def _without_year(words: list[str]) -> list[str]:
+    """`in the year 2016`: in 2016."""
+    return [
+        word
+        for place, word in enumerate(words)
+        if word != "year"
+        or not (len(following := "".join(words[place + 1 : place + 2])) == 4 and following.isdigit())
+    ]
 
 
 def _without_asides(words: list[str]) -> list[str]:
@@ -119,6 +129,21 @@ def _passive(words: list[str]) -> list[str]:
     if "by" in words[at + 2 : at + 3]:
         return []
     return ["<howto>", done, *words[2:at], *words[at + 2 :]]
+
+
+_VERBS = listed(
+    """
+    get make become learn lose gain earn commit fix find start stop build create remove delete write speak
+    improve increase reduce buy sell cook prepare install download upload solve calculate convert choose
+    avoid prevent overcome join apply recover reset unlock hack study teach draw plan save invest convince
+    """
+)
+
+
+def _bare(words: list[str]) -> list[str]:
+    """`how become X`, `how do become X`, in which somebody is left out: how to."""
+    place = 2 if words[1] in ("do", "can", "should") else 1
+    return ["<howto>", *words[place:]] if words[place] in _VERBS else []
 
 
 def _how_much_cost(words: list[str]) -> list[str]:
@@ -203,6 +228,8 @@ def _which_is_best(words: list[str]) -> list[str]:
     for place in range(2, min(len(words) - 1, 8)):
         if words[place] in ("is", "was") and words[place + 1] in _GOOD:
             rest = words[place + 2 :]
+            if rest[:1] == [words[place - 1]]:
+                rest = rest[1:]
             if rest[:1] not in ([], ["for"], ["to"], ["in"], ["at"], ["of"]):
                 return []
             if words[place + 1] == "better" and not {"or", "than", "vs", "and"}.isdisjoint(words):
@@ -241,7 +268,7 @@ def _maker(words: list[str]) -> list[str]:
 
 
 _RULES = {
-    "how": (_how_much_cost, _how_different, _passive),
+    "how": (_how_much_cost, _how_different, _passive, _bare),
     "what": (_what_cost, _means, _important, _recommended, _which_is_best, _uses, _asked_of),
     "which": (_recommended, _which_is_best),
     "who": (_maker,),
