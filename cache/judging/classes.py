@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _CLASSES = """
-husband wife spouse partner boyfriend girlfriend ex fiance son daughter brother sister mom mother dad father parent \
-child kid uncle aunt cousin nephew niece grandmother grandfather baby infant friend buddy boss colleague neighbor \
+husband wife spouse partner boyfriend girlfriend ex fiance son daughter brother sister mom mother dad father \
+parent child kid uncle aunt cousin nephew niece grandmother grandfather baby infant friend buddy boss \
+colleague neighbor \
 bride groom roommate stepmother stepfather widow sibling twin crush stranger
 man woman boy girl guy lady male female men women teenager adult toddler child kid baby people
 red blue green yellow black white brown orange purple pink gray violet gold silver
@@ -14,7 +15,8 @@ physics chemistry biology mathematics math history geography economics psycholog
 engineering medicine law accounting finance statistics astronomy literature politics commerce
 algebra calculus geometry trigonometry arithmetic probability
 dog cat horse cow pig sheep goat rabbit hamster parrot snake fish bird lion tiger wolf bear elephant mouse \
-rat spider ant bee wasp mosquito fly cockroach chicken duck turtle frog shark whale dolphin monkey puppy kitten
+rat spider ant bee wasp mosquito fly cockroach chicken duck turtle frog shark whale dolphin monkey puppy \
+kitten
 iron copper gold silver aluminum steel lead zinc tin nickel platinum bronze brass titanium
 oxygen hydrogen nitrogen carbon helium sulfur chlorine sodium potassium calcium magnesium
 english french spanish german italian portuguese russian chinese japanese korean arabic hindi tamil telugu \
@@ -58,6 +60,8 @@ school college university kindergarten
 bedroom kitchen bathroom garage garden basement attic
 shirt pant shoe jacket dress skirt sock hat tie suit jean
 laptop desktop tablet phone tv camera printer keyboard mouse monitor headphone
+pdf word excel powerpoint jpg png csv json xml html txt mp3 mp4 wav avi
+string integer float list tuple array set dictionary object char
 president senator governor mayor minister king queen prince princess emperor
 """
 NAMES = frozenset(

@@ -13,6 +13,9 @@ from cache.judging.vectors import Words
 from cache.judging.verifier import Verifier
 from cache.question import WordVectors
 
+SURE = 0.999
+"""The score of texts in which nothing but grammar differs. A threshold of 1 serves none of them either."""
+
 
 class Verdict(NamedTuple):
     score: float
@@ -51,4 +54,6 @@ class Judge:
             veto = vetoes.late(compared) or unsupported(compared, asked, kept, self._words)
             if veto:
                 return Verdict(0.0, veto)
+            if vetoes.nothing(compared):
+                return Verdict(SURE, "")
         return Verdict(self.model.score(features(asked, kept, compared, self._words)), "")

@@ -110,6 +110,9 @@ _STARTS: dict[tuple[str, ...], str] = dict(
         *_phrases("possible", "can i|we|you|one|people|someone|anyone"),
     ]
 )
+_OF_YOU = frozenset((helper, "you") for helper in ("can", "could", "will", "would"))
+_MINE = listed("me my us our")
+"""`can you be my friend` asks it of you, `can you travel in time` of anybody."""
 _LONGEST = max(map(len, _STARTS))
 
 
@@ -117,6 +120,8 @@ def kind(words: Sequence[str]) -> Kind:
     """Of a question's words, as `frames.rewritten` leaves them."""
     if words and words[0][0] == "<" and len(words[0]) > 1:
         return Kind(words[0][1:-1], 1)
+    if tuple(words[:2]) in _OF_YOU and not _MINE.isdisjoint(words):
+        return Kind("request", 2)
     for length in range(min(_LONGEST, len(words)), 0, -1):
         name = _STARTS.get(tuple(words[:length]))
         if name is not None:

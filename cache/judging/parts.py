@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from cache.canonical import is_literal
 from cache.wording import listed, split
 
 MOST = 3
 """A text with more questions is a form to fill in; none of them is told apart."""
-_LEAST_SIGNS = 4
+_LEAST_SIGNS = 3
 _STARTS = listed(
     """
     what which who whom whose when where why how is are am do does did was were can could should would will
@@ -44,26 +45,37 @@ def parts(text: str) -> tuple[str, ...]:
     asked = _sentences(signs)
     if not 1 < len(asked) <= MOST:
         return _sides(signs)
-    if any(each[0].lower() not in _STARTS for each in asked[:-1]):
+    if any(each.signs[0].lower() not in _STARTS or each.signs[1:2] == ["about"] for each in asked):
         return ()
-    first, *later = asked
-    own = [each for each in later if each[0].lower() in _STARTS and _LEANING.isdisjoint(map(str.lower, each))]
-    return tuple(" ".join(each) for each in (first, *own) if len(each) >= _LEAST_SIGNS)
+    alone = len(asked[0].signs) == 1
+    own = [asked[0], *(each for each in asked[1:] if _stands(each) and (alone or not each.joined))]
+    return tuple(" ".join(each.signs) for each in own if len(each.signs) >= _LEAST_SIGNS)
 
 
-def _sentences(signs: Sequence[str]) -> list[list[str]]:
-    """Parted at question marks, and at `and how does`, `and what is`."""
-    found: list[list[str]] = [[]]
+class _Sentence(NamedTuple):
+    signs: list[str]
+    joined: bool
+    """Behind an `and`: it may be a part of the clause before."""
+
+
+def _stands(sentence: _Sentence) -> bool:
+    return _LEANING.isdisjoint(map(str.lower, sentence.signs))
+
+
+def _sentences(signs: Sequence[str]) -> list[_Sentence]:
+    """Parted at question marks, and at `and how does`, `and what is`; none where one is no question."""
+    found: list[_Sentence] = [_Sentence([], False)]
     for place, sign in enumerate(signs):
+        here = found[-1].signs
         if sign in "?!":
-            found.append([])
+            found.append(_Sentence([], False))
         elif sign == "." and place + 1 < len(signs):
             return []
-        elif sign.lower() == "and" and _asks(signs[place + 1 : place + 3]) and found[-1]:
-            found.append([])
-        elif sign.lower() not in ("and", "but") or found[-1]:
-            found[-1].append(sign)
-    return [_trimmed(each) for each in found if each]
+        elif sign.lower() == "and" and here and _asks(signs[place + 1 : place + 3]):
+            found.append(_Sentence([], True))
+        elif here or sign.lower() not in ("and", "but"):
+            here.append(sign)
+    return [_Sentence(_trimmed(each.signs), each.joined) for each in found if each.signs]
 
 
 def _trimmed(signs: list[str]) -> list[str]:

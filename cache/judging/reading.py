@@ -9,8 +9,9 @@ from typing import NamedTuple
 from cache.canonical import folded, is_about_words, is_literal, polite_removed
 from cache.judging.frames import moved, rewritten
 from cache.judging.kinds import kind
+from cache.judging.phrases import joined
 from cache.judging.stems import stem
-from cache.judging.synonyms import SYNONYM, joined
+from cache.judging.synonyms import SYNONYM
 from cache.judging.tables import NEGATIONS, SOFT
 from cache.wording import split
 

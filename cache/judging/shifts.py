@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from cache.judging.reading import Reading, head
+from cache.judging.stems import stem
 from cache.judging.tables import GENERIC
 from cache.wording import listed
 
@@ -20,6 +21,8 @@ def somebody(asked: Reading, kept: Reading, left: Collection[str], right: Collec
     """`has anyone tried`, `have you tried`; `someone's`, where the other says nothing of a person."""
     if asked.kind in _GENERAL and asked.kind == kept.kind:
         return False
+    if asked.kind in _STATED and bool(_ANYONE.intersection(left)) != bool(_ANYONE.intersection(right)):
+        return True
     return bool(
         (_ANYONE.intersection(left) and _ASKED.intersection(kept.words) - set(asked.words))
         or (_ANYONE.intersection(right) and _ASKED.intersection(asked.words) - set(kept.words))
@@ -37,8 +40,43 @@ def owned(asked: Reading, kept: Reading) -> bool:
     return "i" not in asked.words or "i" not in kept.words
 
 
+_FIRST, _SECOND = listed("i am me mine my myself"), listed("you your yourself u ur")
+_ABOUT_SOMEBODY = listed("who what ask yes-no when opinion request like called up-to")
+
+
+def turned(asked: Reading, kept: Reading) -> bool:
+    """`who am I`, `who are you`. Where one asks how or why, both are anybody."""
+    if asked.kind not in _ABOUT_SOMEBODY:
+        return False
+    sides = [
+        (not _FIRST.isdisjoint(text.words), not _SECOND.isdisjoint(text.words)) for text in (asked, kept)
+    ]
+    return sorted(sides) == [(False, True), (True, False)]
+
+
 def _superlative(words: Sequence[str]) -> bool:
     return any(head(word) == "best" or word in ("most", "worst") for word in words)
+
+
+def defined(asked: Reading, kept: Reading, pairs: Sequence[tuple[int, int]]) -> bool:
+    """`what is a nation`, `what is a country`: where the word is what is asked for, none stands for it."""
+    if asked.kind not in _DEFINING or not (len(pairs) == 1 or asked.kind == "difference"):
+        return False
+    return any(
+        stem(asked.words[one]) != stem(kept.words[other]) and asked.heads[one] == kept.heads[other]
+        for one, other in pairs
+    )
+
+
+_DEFINING = listed("what who meaning difference ask use stands-for called like")
+
+_SELVES = listed("myself yourself oneself ourselves yourselves")
+
+
+def itself(text: Reading, lacking: Sequence[int]) -> bool:
+    """`forgive myself` where the other forgives anybody; but `keep yourself fit` keeps fit."""
+    last = max(text.solid, default=-1)
+    return any(place == last and text.words[place] in _SELVES for place in lacking)
 
 
 _PAST = listed(
@@ -56,6 +94,31 @@ def begun(asked: Reading, kept: Reading, left: Collection[str], right: Collectio
     other = kept.words if "did" in left else asked.words
     return not any(word in _PAST or word.endswith("ed") for word in other)
 
+
+def inverted(asked: Reading, kept: Reading) -> bool:
+    """`who did she play for`, `who played for her`: what is asked for is done to, or does it."""
+    if asked.kind not in ("who", "what") or asked.kind != kept.kind:
+        return False
+    mine, yours = (text.words[:1] in (("did",), ("do",)) for text in (asked, kept))
+    return mine != yours
+
+
+def passive(words: Sequence[str]) -> bool:
+    """`blamed by`, `seen by`: who does it stands behind."""
+    return any(
+        said == "by" and place and (words[place - 1].endswith("ed") or words[place - 1] in _DONE)
+        for place, said in enumerate(words)
+    )
+
+
+_DONE = listed(
+    """
+    made done seen written given taken built sold bought taught caught beaten bitten hit hurt cut sent
+    told paid eaten stolen driven chosen known shown drawn thrown worn hidden fed led kept held left
+    lost won found
+    put broken spoken hung shot struck sung sworn forgiven forgotten bred brought fought sought
+    """
+)
 
 _CAN = frozenset({"can", "could"})
 

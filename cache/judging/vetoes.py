@@ -16,6 +16,7 @@ from cache.judging.classes import NAMES, siblings
 from cache.judging.comparing import Difference, differ
 from cache.judging.kinds import alike
 from cache.judging.reading import Reading, head
+from cache.judging.stems import stem
 from cache.judging.tables import (
     DIRECTIONS,
     GENERIC,
@@ -77,6 +78,21 @@ def late(c: Compared) -> str:
     return ""
 
 
+def _soft(text: Reading) -> set[str]:
+    return {word for place, word in enumerate(text.words) if place not in text.solid}
+
+
+def nothing(c: Compared) -> bool:
+    """Whether one kind of question is asked in the same words but for grammar: there is nothing to weigh."""
+    return (
+        c.asked.kind == c.kept.kind
+        and bool(c.difference.pairs)
+        and not c.only
+        and len(_soft(c.asked) ^ _soft(c.kept)) <= 1
+        and all(stem(c.asked.words[one]) == stem(c.kept.words[other]) for one, other in c.difference.pairs)
+    )
+
+
 def _kind(c: Compared) -> bool:
     """Two ways to ask must leave nothing else to differ; a yes-no question turns round on any word."""
     if c.asked.kind != c.kept.kind or c.asked.kind in ("yes-no", "possible"):
@@ -115,12 +131,24 @@ def _symbols(c: Compared) -> bool:
     )
 
 
+def _defined(c: Compared) -> bool:
+    if c.asked.kind == "difference" and c.left and c.right:
+        return True
+    return shifts.defined(c.asked, c.kept, c.difference.pairs)
+
+
 def _siblings(c: Compared) -> bool:
     return bool(c.left and c.right) and siblings(c.left, c.right)
 
 
 def _somebody(c: Compared) -> bool:
-    return shifts.somebody(c.asked, c.kept, c.left, c.right) or shifts.owned(c.asked, c.kept)
+    return (
+        shifts.somebody(c.asked, c.kept, c.left, c.right)
+        or shifts.owned(c.asked, c.kept)
+        or shifts.turned(c.asked, c.kept)
+        or shifts.itself(c.asked, c.difference.asked)
+        or shifts.itself(c.kept, c.difference.kept)
+    )
 
 
 def _able(c: Compared) -> bool:
@@ -217,6 +245,13 @@ def _direction(c: Compared) -> bool:
     return ("to" in left and "from" in right) or ("from" in left and "to" in right)
 
 
+def _roles(c: Compared) -> bool:
+    """`why did A blame B`, `why was A blamed by B`."""
+    if shifts.inverted(c.asked, c.kept):
+        return True
+    return shifts.passive(c.asked.words) != shifts.passive(c.kept.words)
+
+
 def _order(c: Compared) -> bool:
     pairs = [pair for pair in c.difference.pairs if c.asked.words[pair[0]] not in _LINKS]
     breaks = [at for at, (one, two) in enumerate(pairwise(pairs)) if one[1] > two[1]]
@@ -232,6 +267,8 @@ _SMALL = frozenset({"of", "in", "for", "on", "at"})
 def _regrouped(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> bool:
     """`A and B` is `B and A`; `movie of 2016` is `2016 movie`; `which are best` goes before or behind, and so
     does an adverb. Who does what to whom is told by order: a yes-no question may move nothing else."""
+    if c.asked.words[first[0]][0].isdigit() and c.asked.words[second[0]][0].isdigit():
+        return False
     mine = c.asked.words[first[0] + 1 : second[0]]
     yours = c.kept.words[second[1] + 1 : first[1]]
     if _LINKS.intersection(mine) and _LINKS.intersection(yours):
@@ -257,7 +294,10 @@ def _modifiers(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> 
         return False
     if c.asked.kind in ("yes-no", "possible", "ask"):
         return False
-    return not any(c.asked.words[place].endswith("'s") for place in (first[0], second[0]))
+    one, other = c.asked.words[first[0]], c.asked.words[second[0]]
+    if siblings((one,), (other,)) or {one, other} & (c.asked.names | c.kept.names | NAMES):
+        return False
+    return not one.endswith("'s") and not other.endswith("'s")
 
 
 def _scope(c: Compared) -> bool:
@@ -299,6 +339,8 @@ _VETOES: dict[str, Callable[[Compared], bool]] = {
     "direction": _direction,
     "antonyms": _antonyms,
     "order": _order,
+    "roles": _roles,
+    "defined": _defined,
     "scope": _scope,
     "substitution": _siblings,
     "person": _somebody,
