@@ -79,5 +79,5 @@ for _number, _line in enumerate(_CLASSES.strip().splitlines()):
 
 def siblings(some: Iterable[str], others: Iterable[str]) -> bool:
     """Whether a word of some and one of the others are of one class."""
-    mine = frozenset[int]().union(*(_OF.get(word, ()) for word in some))
-    return bool(mine) and any(mine & _OF[word] for word in others if word in _OF)
+    mine = frozenset[int]().union(*(_OF.get(word.removesuffix("'s"), ()) for word in some))
+    return bool(mine) and any(mine & _OF.get(word.removesuffix("'s"), frozenset()) for word in others)

@@ -39,7 +39,7 @@ _SIDES = {
 
 def parts(text: str) -> tuple[str, ...]:
     """Each of several questions that stands on its own; () for a text with one."""
-    if is_literal(text.strip()):
+    if ("?" not in text[:-1] and " and " not in text.lower()) or is_literal(text.strip()):
         return ()
     signs = split(text)
     asked = _sentences(signs)

@@ -132,7 +132,7 @@ def _symbols(c: Compared) -> bool:
 
 
 def _defined(c: Compared) -> bool:
-    if c.asked.kind == "difference" and c.left and c.right:
+    if c.asked.kind == "difference" and any(word not in LIGHT and word not in GENERIC for word in c.only):
         return True
     return shifts.defined(c.asked, c.kept, c.difference.pairs)
 
