@@ -30,7 +30,7 @@ from router.model.lexicon import Lexicon
 
 Numbers = NDArray[np.float32]
 INTENTS = ("banking77", "clinc150")
-VERSION = "2026-11"
+VERSION = "2026-11.2"
 STRICT_THRESHOLD = 0.88
 """One for all strict partitions. Chosen with the traps and the stream of questions in view: below it,
 hits that ask something else become frequent."""
