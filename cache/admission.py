@@ -1,8 +1,7 @@
 """What may be answered from the cache at all, and which answers are whole enough to be kept.
 
 The functions say why not, in a few fixed words fit for a log or a metric's label, or None for yes.
-Word for word, sampled answers are kept like any other: a client that wants another draw says
-`cache-control: no-cache`. By form or meaning, more stays out (`alike_request`).
+What is sampled, personal or of a moment is not kept either, unless a route says so (`Exclusions`).
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def cacheable_request(api: str, fields: Mapping[str, Any]) -> str | None:
 
 
 class Exclusions(NamedTuple):
-    """What keeps a request out of the tiers that match by form or meaning; a route may say otherwise."""
+    """What is not kept, though its answer is whole; a route may say otherwise."""
 
     personal: AbstractSet[str] = personal.KINDS
     own: tuple[personal.Pattern, ...] = ()
@@ -50,23 +49,21 @@ class Exclusions(NamedTuple):
 
 
 NOTHING_SPECIAL = Exclusions()
-MAX_ALIKE_CHARACTERS = 8_192
-"""Of the last words. Longer ones are documents rather than questions, and looking through them takes long."""
+MAX_READ_CHARACTERS = 8_192
+"""Of the last words. Longer ones are documents rather than questions: they are not looked through, and
+matched word for word only."""
 
 
-def alike_request(
-    fields: Mapping[str, Any], text: str, exclusions: Exclusions = NOTHING_SPECIAL
-) -> str | None:
-    """None if the answer to another wording may answer this request, and its answer another wording, else why
-    not. For requests that `cacheable_request` lets pass; `text` is what was said last.
+def is_sampled(fields: Mapping[str, Any]) -> bool:
+    """A temperature above 0 asks for variety. None given asks for nothing, and counts as no sampling,
+    whatever the upstream's own default is."""
+    return _above_0(fields.get("temperature"))
 
-    A temperature above 0 asks for variety. None given asks for nothing, and counts as no sampling, whatever
-    the upstream's own default is.
-    """
-    if len(text) > MAX_ALIKE_CHARACTERS:
-        return "long text"
-    if exclusions.sampled and _above_0(fields.get("temperature")):
-        return "sampled"
+
+def passing_request(text: str, exclusions: Exclusions = NOTHING_SPECIAL) -> str | None:
+    """None if the answer to these last words may be kept for later, else why not."""
+    if len(text) > MAX_READ_CHARACTERS:
+        return None
     if personal.reason(text, exclusions.personal, exclusions.own) is not None:
         return "personal data"
     return timely.reason(text) if exclusions.time_bound else None

@@ -38,6 +38,17 @@ class Entry(NamedTuple):
     """The model or virtual model by the name that the client gave, for purging."""
     epoch: int = 0
     """Of what the answer was made from, as the operator counts it; an older one can be purged."""
+    cache_read_tokens: int = 0
+    """Part of `input_tokens`, as is the next: what buying the answer again costs depends on them."""
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    """Part of `cache_write_tokens`."""
+    reasoning_tokens: int = 0
+    """Part of `output_tokens`."""
+    service_tier: str = ""
+    """As the vendor named it; '' is the standard one."""
+    took_us: int = 0
+    """How long buying it took, for prices by the second."""
 
 
 class AnswerStore(Protocol):

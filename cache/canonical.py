@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from cache.wording import CONTRACTIONS, listed, plain, split
 
-READ_CHARS = 600
+READ_CHARS = 240
 """A longer text stays as it is: small differences in long texts are seldom mere wording."""
 
 _LITERAL = re.compile(r"[\n\r\t`\"“”«»{}<>\\=;|~^_\[\]]|(?<!\w)['‘’]|://")

@@ -25,7 +25,7 @@ COMMANDS: dict[str, str] = {
     "tenants": "make, list, expire and revoke tenants",
     "budgets": "where budgets and limits stand in the running gateway",
     "route": "which tier a prompt would go to, and why",
-    "cache": "what the semantic cache would have served of recorded requests",
+    "cache": "the answer cache: status, purge, seed; replay of recorded requests",
     "calibrate": "fit the router to your own pair of models",
     "report": "what was used and what it cost",
     "simulate": "recorded traffic under another policy: cost, tiers, quality, budgets",

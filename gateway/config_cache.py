@@ -11,8 +11,16 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from cache.partition import MAX_SECRET_BYTES, MIN_SECRET_BYTES
 from cache.personal import KINDS
-from gateway.config_types import Bytes, Name, Seconds, SecondsOrZero, Settings, Share
-from router.patterns import Pattern
+from gateway.config_types import (
+    Bytes,
+    Name,
+    Seconds,
+    SecondsOrZero,
+    Settings,
+    Share,
+    Usd,
+    checked_pattern,
+)
 
 GROUP = "group:"
 _SHARERS = re.compile(r"tenant|project|key|group:[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -25,14 +33,6 @@ def _sharers(value: str) -> str:
 
 
 Sharers = Annotated[str, AfterValidator(_sharers)]
-
-
-def _pattern(text: str) -> str:
-    try:
-        Pattern(text)
-    except ValueError as error:
-        raise ValueError(f"no regular expression for RE2: {error}") from None
-    return text
 
 
 def _known_kinds(kinds: tuple[str, ...]) -> tuple[str, ...]:
@@ -97,12 +97,12 @@ class SemanticSettings(Settings):
 
 
 class ExclusionSettings(Settings):
-    """What is matched word for word only."""
+    """What is not kept, though its answer is whole."""
 
     personal: Annotated[tuple[str, ...], AfterValidator(_known_kinds)] | None = Field(
         None, description="Kinds of personal data that are looked for; all, if left out."
     )
-    patterns: tuple[Annotated[str, AfterValidator(_pattern)], ...] = Field(
+    patterns: tuple[Annotated[str, AfterValidator(checked_pattern)], ...] = Field(
         (), max_length=50, description="Further personal data, as regular expressions (RE2)."
     )
     time_bound: bool = Field(True, description="Questions about today, the latest, the current.")
@@ -159,6 +159,9 @@ class CacheSettings(Settings):
     )
     max_index: Bytes = Field(256_000_000, description="Bytes of the indexes by meaning in the process.")
     max_entry: Bytes = Field(256_000, description="Largest answer stored.")
+    usd_per_gb_month: Usd | None = Field(
+        None, description="Of 10^9 bytes of kept answers over 730 hours. Left out, they are only metered."
+    )
     secret: SecretStr | None = Field(
         None,
         min_length=MIN_SECRET_BYTES,

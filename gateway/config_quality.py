@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from gateway.config_types import Name, Settings, Share, Usd
+from metering.house import HOUSE_TENANT
 
 Check = Literal["text", "json", "number", "choice"]
-QUALITY_TENANT = "weir-quality"
+QUALITY_TENANT = HOUSE_TENANT
 """Who pays for comparisons; its rows and budgets are like any tenant's."""
 
 

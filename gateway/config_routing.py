@@ -10,10 +10,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from gateway.config_budgets import time_zone
-from gateway.config_types import Name, Settings, Share, Usd
+from gateway.config_types import Name, Settings, Share, Usd, checked_pattern
 from router.hours import DAYS, MINUTES_PER_DAY
 from router.language import LANGUAGES
-from router.patterns import Pattern
 
 PolicyName = Literal["economy", "balanced", "quality"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -29,14 +28,6 @@ def _language(name: str) -> str:
     if name not in LANGUAGES:
         raise ValueError(f"no language {name!r} is known here; known are {', '.join(sorted(LANGUAGES))}")
     return name
-
-
-def _pattern(text: str) -> str:
-    try:
-        Pattern(text)
-    except ValueError as error:
-        raise ValueError(f"no regular expression for RE2: {error}") from None
-    return text
 
 
 def _share(value: object) -> object:
@@ -177,7 +168,7 @@ class RuleConditions(Settings):
     ) = Field(None, description="What the user wrote in: de, en, zh...")
     matches: (
         Annotated[
-            tuple[Annotated[str, AfterValidator(_pattern)], ...],
+            tuple[Annotated[str, AfterValidator(checked_pattern)], ...],
             BeforeValidator(_one_or_more),
             Field(min_length=1),
         ]

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from router.patterns import Pattern
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _DURATION_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|kB|KB|MB|GB|KiB|MiB|GiB)")
@@ -50,6 +52,15 @@ def _http_url(value: str) -> str:
     if parts.username or parts.password:
         raise ValueError("credentials in a URL end up in logs; use api_key instead")
     return value.rstrip("/")
+
+
+def checked_pattern(text: str) -> str:
+    """As it is, once RE2 has taken it."""
+    try:
+        Pattern(text)
+    except ValueError as error:
+        raise ValueError(f"no regular expression for RE2: {error}") from None
+    return text
 
 
 STATE_SCHEMES = ("memory", "redis", "rediss", "redis+sentinel")

@@ -131,8 +131,7 @@ class Delivery:
         )
         # The client has its answer; what follows is for the next one.
         if self._place is not None:
-            usage = None if report is None else report.usage
-            give(self._tried, self._place, body, payload, usage)
+            give(self._tried, self._place, body, payload, report)
         self._log_text(lambda: "".join(texts_of(payload)))
         if self._tried.exchange.snapshot.shadow is not None:
             self._services.shadow.offer(self._tried, lambda: payload)
@@ -210,8 +209,7 @@ class Delivery:
         if outcome is Outcome.COMPLETED and self._tried.exchange.snapshot.shadow is not None:
             self._services.shadow.offer(self._tried, lambda: folded_answer(self._call.api, fold))
         if self._place is not None and (answer := folded_answer(self._call.api, fold)) is not None:
-            body, usage = orjson.dumps(answer), None if report is None else report.usage
-            give(self._tried, self._place, body, answer, usage)
+            give(self._tried, self._place, orjson.dumps(answer), answer, report)
 
     # ------------------------------------------------------------------ break off
 

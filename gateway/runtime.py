@@ -15,7 +15,7 @@ from gateway.budget_office import BudgetOffice
 from gateway.budget_settings import budgets_of
 from gateway.caching.audits import Audits
 from gateway.caching.meaning import Meaning
-from gateway.caching.opening import cache_secret, open_cache, share_audits
+from gateway.caching.opening import cache_secret, open_cache, open_storage, share_audits
 from gateway.clock import Clock, SystemClock
 from gateway.config import LOOPBACK_HOSTS, GatewaySettings
 from gateway.config_diff import config_change
@@ -90,8 +90,9 @@ class Runtime:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.meaning = Meaning()
         self.cache_secret = cache_secret(settings)
-        self.cache = open_cache(
-            settings, self.cache_secret, self.clock, self.journal.process, self._cache_changed
+        self.cache = open_cache(settings, self.cache_secret, self.clock, self.journal.process, self.news)
+        self.storage = open_storage(
+            self.cache, self.ledger, lambda: self.loaded.settings, self.key_store, self.clock, self.news
         )
         self.services = self._make_services(settings)
         self.audit_keeper = share_audits(settings, self.services.audits.book)
@@ -182,6 +183,7 @@ class Runtime:
         self.budgets.start()
         await self.fleet.start()
         await self.cache.start()
+        self.storage.start()
         if self.audit_keeper is not None:
             await self.audit_keeper.start()
         self.shadow.begin(self.services)
@@ -208,6 +210,7 @@ class Runtime:
         await self.fleet.stop()
         if self.audit_keeper is not None:
             await self.audit_keeper.aclose()
+        await self.storage.stop()
         await self.cache.aclose()
         await self.transport.aclose()
         self.usage.close()
@@ -329,9 +332,6 @@ class Runtime:
         return snapshot
 
     # ------------------------------------------------------------------ state
-
-    def _cache_changed(self, away: str | None) -> None:
-        self.news("cache_state", ok=away is None, detail=away or "")
 
     def report(self, query: ReportQuery) -> UsageReport:
         """Including the rows of the last moments. Blocks. Raises LedgerError and ReportError."""

@@ -30,6 +30,8 @@ class Money(NamedTuple):
     list_nanos: int | None
     cost_nanos: int | None
     baseline_nanos: int | None
+    avoided_nanos: int | None = None
+    """Of a cache hit alone."""
 
 
 UNKNOWN = Money("", None, None, None)
@@ -182,7 +184,7 @@ def make_event(
         usage, money.price_version, money.list_nanos, money.cost_nanos, money.baseline_nanos,
         journey.cache_status, 0, first_token_us, total_us, overhead_us, stand_in,
         exchange.services.meter.process, None, None, None, None, "attempt" if attempt else "hit",
-        "", journey.routing,
+        "", journey.routing, money.avoided_nanos,
     )  # fmt: skip
 
 
@@ -245,7 +247,7 @@ def _gpu_baseline(tried: Tried, event: Event, cost_nanos: int) -> int | None:
 
 
 def _put(event: Event, money: Money) -> None:
-    event.price_version, event.list_nanos, event.cost_nanos, event.baseline_nanos = money
+    event.price_version, event.list_nanos, event.cost_nanos, event.baseline_nanos, _ = money
 
 
 def _overhead_us(tried: Tried, now_s: float) -> int:

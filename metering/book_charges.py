@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from metering.correction import Amounts
 from metering.days import utc_day
-from metering.event import Event
+from metering.event import UNPRICED, Event
 from metering.model_price import ModelPrice, service_tier_of
 from metering.prices import PriceBook, PricedModel
 from metering.reprice import Charge
@@ -48,19 +48,28 @@ class BookCharges:
         return Charge(price.version, Amounts(nanos, cost, baseline))
 
     def _hit(self, event: Event, usage: TokenUsage) -> Charge:
-        """What a hit saved may change; what it costs is nothing."""
-        baseline = self._unrouted(event, usage, 0)
-        return Charge(event.price_version, Amounts(event.list_nanos, event.cost_nanos, baseline))
+        """What a hit saved may change; what it costs is nothing. How long buying its answer took stands in no
+        row: prices by the second determine nothing of it."""
+        costs = event.list_nanos, event.cost_nanos
+        if event.avoided_nanos is None and event.price_version != UNPRICED:  # of an older release
+            return Charge(event.price_version, Amounts(*costs, self._unrouted(event, usage, 0)))
+        baseline = self._unrouted(event, usage, None)
+        price = self._price(event.served_model, event.backend, event)
+        if price is None or price.per_second:
+            return Charge(event.price_version, Amounts(*costs, baseline))
+        avoided = self._terms.charge(price.cost_nanos(usage), event.tenant)
+        return Charge(price.version, Amounts(*costs, baseline, avoided))
 
-    def _unrouted(self, event: Event, usage: TokenUsage, duration_us: int) -> int | None:
+    def _unrouted(self, event: Event, usage: TokenUsage, duration_us: int | None) -> int | None:
+        """`duration_us`: None where nobody knows it."""
         try:
             model, backend = self._baseline(event.route, event.served_model, event.backend)
         except KeyError:
             return None
         price = self._price(model, backend, event)
-        if price is None:
+        if price is None or (duration_us is None and price.per_second):
             return None
-        return self._terms.charge(price.cost_nanos(usage, duration_us), event.tenant)
+        return self._terms.charge(price.cost_nanos(usage, duration_us or 0), event.tenant)
 
     def _price(self, model: str, backend: str, event: Event) -> ModelPrice | None:
         served = self._models.get((model, backend))

@@ -15,6 +15,8 @@ class Amounts(NamedTuple):
     list_nanos: int | None
     cost_nanos: int | None
     baseline_nanos: int | None
+    avoided_nanos: int | None = None
+    """Of cache hits alone."""
 
 
 def correction_of(
@@ -37,5 +39,6 @@ def correction_of(
         list_nanos=difference.list_nanos,
         cost_nanos=difference.cost_nanos,
         baseline_nanos=difference.baseline_nanos,
+        avoided_nanos=difference.avoided_nanos,
         error=error,
     )

@@ -10,6 +10,10 @@ from metering.usage import TokenUsage
 
 WAS_UNKNOWN = "was_unknown"
 """The `error` of a correction that prices what had no price: one unknown cost less."""
+WAS_UNPRICED = "was_unpriced"
+"""The `error` of a correction that prices a hit which nobody could price: one unpriced hit less."""
+UNPRICED = "unknown"
+"""The `price_version` of a cache hit of which nobody knows what buying its answer again would have cost."""
 
 
 class Routing(NamedTuple):
@@ -117,3 +121,8 @@ class Event:
     an event whose cost was unknown has `error` WAS_UNKNOWN and full amounts."""
     routing: Routing | None = None
     """None where nothing was routed: the client named a model, the cache answered, or a row corrects one."""
+    avoided_nanos: int | None = None
+    """Of a cache hit: what the tenant would have been charged for buying the kept answer again, at the model
+    and backend that gave it; `price_version` names the price. None of other rows, of a hit whose
+    `price_version` is UNPRICED, and of hits of older releases, which are taken to have avoided their whole
+    baseline."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect
 
     from metering.gpu.work import Weights
+    from metering.storage_price import StorageCharge
     from metering.store.shares import GpuShare, GpuWindow
     from metering.store.sql import Query
     from metering.store.up_times import ClockSetting, UpTime
@@ -51,7 +52,8 @@ class Ledger(Protocol):
 
 
 class Books(Ledger, Protocol):
-    """What keeps a ledger in order: hourly sums, GPU windows, retention. Blocks; raises LedgerUnavailable."""
+    """What keeps a ledger in order: hourly sums, GPU windows, storage, retention. Blocks; raises
+    LedgerUnavailable."""
 
     def roll_up(self) -> None:
         """Bring the hourly sums up to date. `append` does it now and then by itself."""
@@ -63,6 +65,11 @@ class Books(Ledger, Protocol):
 
     def write_window(self, window: GpuWindow, shares: Sequence[GpuShare]) -> None:
         """Close a GPU window, or replace all that was said of it before."""
+        ...
+
+    def write_storage(self, charges: Sequence[StorageCharge]) -> int:
+        """What kept answers occupied: all or none, each id once. Returns how many were new. Raises
+        EventRejected too."""
         ...
 
     def write_up_times(self, rows: Sequence[UpTime]) -> None:

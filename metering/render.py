@@ -12,6 +12,7 @@ from typing import Any
 
 from metering.money import format_usd, places_to_show, round_to_places
 from metering.reports import SUM_NAMES, UsageReport, UsageSums
+from metering.storage_price import BYTES_PER_GB
 
 _MONEY = tuple(name for name in SUM_NAMES if name.endswith("_nanos"))
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -76,6 +77,7 @@ def render_text(report: UsageReport) -> str:
         *_group_columns(report),
         *_count_columns(report),
         *_money_columns(report),
+        *_cache_columns(report),
         *_gpu_columns(report),
         *_notes(report),
     ]
@@ -144,6 +146,26 @@ def _money_columns(report: UsageReport) -> list[_Column]:
     return [_Column(title, _amounts([amount(sums) for sums in every], places)) for title, amount in _AMOUNTS]
 
 
+def _cache_columns(report: UsageReport) -> list[_Column]:
+    """Only where there is any: what audits of hits cost, a part of the cost, and what answers occupied."""
+    every = _every(report)
+    shown = []
+    audits = [sums.cache_audit_nanos for sums in every]
+    if any(audits):
+        places = places_to_show([amount or 0 for amount in audits])
+        shown.append(_Column("cache audits", _amounts(audits, places)))
+    occupied = [sums.storage_byte_seconds for sums in every]
+    if any(occupied):
+        shown.append(_Column("storage GB h", [gigabyte_hours(each) for each in occupied]))
+    return shown
+
+
+def gigabyte_hours(byte_seconds: int) -> str:
+    """To the thousandth, or in three digits where it is less: rounded, for people."""
+    hours = byte_seconds / (BYTES_PER_GB * 3600)
+    return f"{hours:,.3f}" if hours >= 0.1 or not hours else f"{hours:.3g}"
+
+
 def _gpu_columns(report: UsageReport) -> list[_Column]:
     """Only where there is any: of closed windows, and what was charged before they closed."""
     every = _every(report)
@@ -185,6 +207,8 @@ def _note(sums: UsageSums) -> str:
         notes.append("stand-in")
     if sums.unknown_cost_events:
         notes.append(f"{sums.unknown_cost_events} unpriced")
+    if sums.unpriced_storage_byte_seconds:
+        notes.append("storage without a price")
     if share := sums.unreported_cost_share:
         notes.append(f"{_share(share)} of cost counted or estimated")
     return ", ".join(notes)

@@ -29,7 +29,8 @@ _COLUMN_OF = {
 }
 DIMENSIONS = (*_COLUMN_OF, *PERIODS)
 """What a report may be grouped and filtered by, beside `tag:NAME`. `model` is the one that served; days are
-those of the query's time zone; `category` is vendor, gpu, cache, idle or overhead."""
+those of the query's time zone; `category` is vendor, gpu, cache, cache storage, idle or overhead; the
+`cache_status` of a hit is the tier that found it."""
 TAG = "tag:"
 
 DEFAULT_GROUPING = ("tenant", "model", "day")
@@ -96,11 +97,14 @@ class UsageSums:
     failed before it, so no baseline counts twice; an answer that the client did not get whole earns no
     baseline and therefore claims no saving."""
     saved_by_cache_nanos: int | None
-    """Sum of baseline - cost over `cached` events, whose cost is 0."""
+    """Over `cached` events: what buying their answers again would have cost at the model and backend that
+    gave them, less their cost, which is 0. Of hits of older releases, their baseline. What nobody can price
+    is not in it: where nothing can be priced it is None."""
     saved_by_route_nanos: int | None
-    """Sum of baseline - cost over `completed` events of a route, less what answers cost that a cascade judged
-    away (`escalated`): without routing nobody had asked for them. Negative where routing cost more. What
-    failed attempts cost is no saving's business: it stands in `cost_nanos`."""
+    """Sum of baseline - cost over `completed` events of a route, and over its hits of baseline less what the
+    cache saved: bought again, they would have been routed. Less what answers cost that a cascade judged away
+    (`escalated`): without routing nobody had asked for them. Negative where routing cost more. What failed
+    attempts cost is no saving's business: it stands in `cost_nanos`."""
     unknown_cost_events: int
     """Events whose price was unknown: their cost is missing above, it is not 0."""
     counted_cost_nanos: int
@@ -118,6 +122,15 @@ class UsageSums:
     provisional_gpu_ns: int
     """What was charged at once, before the windows closed: of the same work as `gpu_ns`, not beside it."""
     provisional_gpu_nanos: int | None
+    unpriced_hits: int = 0
+    """Hits of which nobody knows what buying their answers again would have cost: they are in no saving."""
+    cache_audit_nanos: int | None = None
+    """The part of the cost that went into answering hits of the cache afresh and comparing, to know how often
+    they are wrong. None where nothing was audited, or no audit has a known price."""
+    storage_byte_seconds: int = 0
+    """What kept answers occupied, times how long."""
+    unpriced_storage_byte_seconds: int = 0
+    """The part of it that had no price: its cost is 0."""
 
     @property
     def unreported_cost_share(self) -> float | None:
@@ -164,6 +177,7 @@ _UNKNOWN_WITHOUT = frozenset(
         "saved_by_route_nanos",
         "gpu_nanos",
         "provisional_gpu_nanos",
+        "cache_audit_nanos",
     }
 )
 """Sums that stay None where no row has the amount; the others are 0."""

@@ -17,7 +17,7 @@ from fractions import Fraction
 from typing import NamedTuple, Protocol
 
 from metering.correction import Amounts, correction_of
-from metering.event import WAS_UNKNOWN, Event
+from metering.event import WAS_UNKNOWN, WAS_UNPRICED, Event
 from metering.gpu_rates import paid_by_gpu_time
 from metering.store.ids import id_beside
 
@@ -58,6 +58,8 @@ class Correction:
     list_before: int | None
     was_unknown: bool
     """The event's cost was unknown until now."""
+    was_unpriced: bool = False
+    """Of a hit: what it avoided was unknown until now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +99,13 @@ class Books(Protocol):
         ...
 
 
-def applied(corrections: Iterable[tuple[str, int | None, int | None, int | None]]) -> dict[str, Applied]:
-    """(corrected id, list, cost, baseline) of every correction there is -> what each event has."""
+def applied(corrections: Iterable[tuple[str, *tuple[int | None, ...]]]) -> dict[str, Applied]:
+    """(corrected id, list, cost, baseline, perhaps avoided) of every correction there is -> what each event
+    has."""
     found: dict[str, Applied] = {}
     for corrected, *amounts in corrections:
         before = found.get(corrected, Applied(0, Amounts(None, None, None)))
-        sums = Amounts(*(_plus(a, b) for a, b in zip(before.amounts, amounts, strict=True)))
+        sums = Amounts(*(_plus(a, b) for a, b in zip(before.amounts, Amounts(*amounts), strict=True)))
         found[corrected] = Applied(before.rows + 1, sums)
     return found
 
@@ -159,17 +162,20 @@ def correction_row(correction: Correction) -> Event:
         id=correction.id,
         price_version=correction.price_version,
         difference=correction.difference,
-        error=WAS_UNKNOWN if correction.was_unknown else "",
+        error=WAS_UNKNOWN if correction.was_unknown else WAS_UNPRICED if correction.was_unpriced else "",
     )
 
 
 def _correction(event: Event, had: Applied | None, charge: Charge) -> Correction | None:
     count, sums = had or Applied(0, Amounts(None, None, None))
-    stored = Amounts(event.list_nanos, event.cost_nanos, event.baseline_nanos)
+    stored = Amounts(event.list_nanos, event.cost_nanos, event.baseline_nanos, event.avoided_nanos)
     now = Amounts(*(_plus(a, b) for a, b in zip(stored, sums, strict=True)))
     difference = Amounts(*(_minus(new, old) for new, old in zip(charge.amounts, now, strict=True)))
+    if now.avoided_nanos is not None:  # a row without it would stand for its baseline, as older ones do
+        difference = difference._replace(avoided_nanos=difference.avoided_nanos or 0)
     unknown = now.cost_nanos is None and charge.amounts.cost_nanos is not None
-    if not unknown and not any(difference):
+    unpriced = now.avoided_nanos is None and charge.amounts.avoided_nanos is not None
+    if not unknown and not unpriced and not any(difference):
         return None
     seed = f"{event.id}|{count}|{charge.price_version}|{difference}"
     return Correction(
@@ -179,6 +185,7 @@ def _correction(event: Event, had: Applied | None, charge: Charge) -> Correction
         difference=difference,
         list_before=now.list_nanos,
         was_unknown=unknown,
+        was_unpriced=unpriced,
     )
 
 

@@ -12,7 +12,7 @@ from metering.reprice import Applied, Book, Plan, applied, plan
 
 _REPRICED = "kind <> 'correction' AND provenance IS NOT NULL"
 _CORRECTIONS = """
-SELECT corrects, list_nanos, cost_nanos, baseline_nanos FROM events
+SELECT corrects, list_nanos, cost_nanos, baseline_nanos, avoided_nanos FROM events
 WHERE started_us >= ? AND started_us <= ? AND kind = 'correction'
 """
 
@@ -43,7 +43,7 @@ def plans(reader: LedgerReader, book: Book, period: Period, page_rows: int = PAG
 def _already(reader: LedgerReader, events: Sequence[Event]) -> dict[str, Applied]:
     """A correction has the `started_us` of what it corrects."""
     (rows,) = reader.read((_CORRECTIONS, (events[0].started_us, events[-1].started_us)))
-    return applied((str(row[0]), _amount(row[1]), _amount(row[2]), _amount(row[3])) for row in rows)
+    return applied((str(corrected), *map(_amount, amounts)) for corrected, *amounts in rows)
 
 
 def _amount(value: str | int | None) -> int | None:

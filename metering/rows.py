@@ -27,18 +27,19 @@ ROUTING_COLUMNS = (
     "route_needs",
 )
 """In the order of Routing."""
-_FIELDS = tuple(field.name for field in fields(Event) if field.name != "routing")
+AVOIDED_COLUMN = "avoided_nanos"
+_FIELDS = tuple(field.name for field in fields(Event) if field.name not in ("routing", AVOIDED_COLUMN))
 _USAGE_AT = _FIELDS.index("usage")
 _FIRST_COLUMNS = (*_FIELDS[:_USAGE_AT], *USAGE_COLUMNS, *_FIELDS[_USAGE_AT + 1 :])
-ADDED_COLUMNS = ("cache_write_1h_tokens", *ROUTING_COLUMNS)
-"""Part of the usage too, and the routing. At the end: a journal may hold rows that were written before there
-were these."""
+ADDED_COLUMNS = ("cache_write_1h_tokens", *ROUTING_COLUMNS, AVOIDED_COLUMN)
+"""Part of the usage too, the routing, and what a hit avoided. At the end, in the order in which they were
+added: a journal may hold rows that were written before there were these."""
 COLUMNS = (*_FIRST_COLUMNS, *ADDED_COLUMNS)
 """The columns of `events`, in the order of `to_row`: Event's fields, `usage` and `routing` spread out."""
 
 _NO_USAGE = (None,) * len(USAGE_COLUMNS)
 _NO_ROUTING = (None,) * len(ROUTING_COLUMNS)
-_MISSING_IN_OLDER = frozenset({len(ADDED_COLUMNS), len(ROUTING_COLUMNS)})
+_MISSING_IN_OLDER = frozenset({len(ADDED_COLUMNS), len(ROUTING_COLUMNS) + 1, 1})
 
 
 def to_row(e: Event) -> Row:
@@ -58,6 +59,7 @@ def to_row(e: Event) -> Row:
         e.process, e.prefill_us, e.decode_us, e.gpu_ns, e.gpu_nanos, e.kind, e.corrects,
         None if u is None else u.cache_write_1h,
         *(e.routing or _NO_ROUTING),
+        e.avoided_nanos,
     )  # fmt: skip
 
 

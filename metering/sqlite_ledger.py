@@ -19,11 +19,13 @@ from metering.gpu.work import Weights
 from metering.ledger import EventRejected, LedgerError, LedgerUnavailable, Row
 from metering.rows import COLUMNS, storable, to_row
 from metering.schema import migrate
+from metering.storage_price import StorageCharge
 from metering.store.due import RollupDue
 from metering.store.retention import check_retained, delete_older, first_whole_us, retained_from_us
 from metering.store.rollup import rebuild, roll_up
 from metering.store.shares import GpuShare, GpuWindow, replace_window
 from metering.store.sqlite_session import SqliteSession
+from metering.store.storage import write_storage
 from metering.store.up_times import ClockSetting, UpTime, write_clock, write_up_times, write_weights
 from metering.store.write_ahead import write_ahead
 
@@ -91,6 +93,11 @@ class SqliteLedger:
         """See Books.write_window."""
         with self._lock, self._errors(), _transaction(self._connection):
             replace_window(self.session, window, shares)
+
+    def write_storage(self, charges: Sequence[StorageCharge]) -> int:
+        """See Books.write_storage."""
+        with self._lock, self._errors(), _transaction(self._connection):
+            return write_storage(self.session, charges)
 
     def write_up_times(self, rows: Sequence[UpTime]) -> None:
         """See Books.write_up_times."""

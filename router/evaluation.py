@@ -64,6 +64,12 @@ def decile_error(told: Numbers, gains: Numbers, bins: int = 10) -> float:
     return float(np.mean([abs(told[part].mean() - gains[part].mean()) for part in parts if len(part)]))
 
 
+def decile_luck(gains: Numbers, bins: int = 10) -> float:
+    """The `decile_error` to be expected of a perfect prediction: the mean of |normal| with the deviation of a
+    tenth's mean."""
+    return float(np.sqrt(2 / np.pi) * gains.std() / np.sqrt(max(1.0, len(gains) / bins)))
+
+
 def _exact(scores: Numbers, weak: Numbers, strong: Numbers) -> tuple[Numbers, Numbers]:
     order = np.argsort(-scores, kind="stable")
     gained = np.concatenate([[0.0], np.cumsum((strong - weak)[order])])

@@ -67,7 +67,7 @@ def request(path: str, model: str, *, stream: bool, counter: str = _COUNTER) -> 
             {"role": "system", "content": "You are a careful assistant. Answer briefly."},
             {"role": "user", "content": PROMPT.replace(_COUNTER, counter)},
         ],
-        "temperature": 0.2,
+        "temperature": 0,
         "max_tokens": 200,
     }
     if stream:

@@ -21,11 +21,11 @@ import uvloop
 
 from benchmarks.gateway_config import KEY, gateway_config
 from benchmarks.overhead.payload import answer, events, request
-from cache.partition import Scope, request_keys
 from gateway.answering import answer_headers
 from gateway.api.chat import CHAT
 from gateway.api.read import read_call
 from gateway.app import App
+from gateway.caching.place import place_of
 from gateway.call import Api, Call
 from gateway.config_file import load
 from gateway.exchange import Exchange, Tried
@@ -147,7 +147,6 @@ def _stages(services: Services) -> dict[str, float]:
     journey = Journey.begin(services.clock, Api.CHAT)
     journey.caller, journey.call = caller, call
     exchange = Exchange(services, client, snapshot, caller, call, journey)
-    scope = Scope(tenant=caller.tenant, project=None, key=None)
     decision = journey.decision = services.router.decide(_route_request(call), snapshot.routes["auto"])
     candidate = journey.served = decision.choices[0].candidate
     served = snapshot.served[candidate.model, candidate.backend]
@@ -165,8 +164,9 @@ def _stages(services: Services) -> dict[str, float]:
         settle(tried, Outcome.COMPLETED, report=report)
 
     def keyed() -> None:
-        partition, entry = request_keys(services.cache_secret, scope, "chat.completions", "auto", call.fields)
-        services.cache.get(partition, entry, journey.started_us)
+        place = place_of(exchange, "")
+        assert place is not None
+        services.cache.find_now(place.partition, place.keys, journey.started_us)
 
     def counted() -> None:
         tenant = caller.tenant

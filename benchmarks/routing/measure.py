@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.routing.kinds import gated, kind_gains, kinds_of
 from benchmarks.routing.pairs import (
     GPT4,
     LLAMA_8B,
@@ -22,9 +23,9 @@ from benchmarks.routing.pairs import (
 from benchmarks.routing.projection import Corpus, Matrix, prepare
 from benchmarks.routing.sources import Prompt, folds
 from benchmarks.routing.steadied import steadied
-from benchmarks.routing.training import GAIN, general, inputs, learn
-from router.evaluation import decile_error, interval, recovered
-from router.model.fitting import Rows, fit
+from benchmarks.routing.training import GAIN, inputs, learn
+from router.evaluation import decile_error, decile_luck, interval, recovered
+from router.model.fitting import Rows, fit, model_of
 from router.model.groups import groups
 from router.model.head import Head
 from router.model.learned import KNOWN_NOVELTY, LearnedGain, family
@@ -35,9 +36,6 @@ from router.model.surface import NAMES
 Numbers = NDArray[np.float64]
 FOLDS = 5
 FEW = 1_500
-RIDGES = (300.0, 1_000.0, 3_000.0)
-"""Of those that a calibration tries, the ones that so many rows choose."""
-RIDGES_OF_FEW = (1_000.0, 3_000.0, 10_000.0, 30_000.0)
 SHARE, HALVES = 0.3, 20
 LEAST_GAP = 0.05
 """Pairs whose means are closer measure luck."""
@@ -54,6 +52,8 @@ class Bench(NamedTuple):
     surfaces: Matrix
     unknown: Numbers
     general: Numbers
+    """The gain that the head for all learns; NaN where it is not known."""
+    kinds: NDArray[np.int64]
 
     def rows(self, given: Matrix, at: NDArray[np.int64], gains: Numbers) -> Rows:
         return Rows(given[at], self.surfaces[at], self.unknown[at], gains, self.group[at])
@@ -61,6 +61,13 @@ class Bench(NamedTuple):
     def given(self, use: NDArray[np.bool_]) -> Matrix:
         """Inputs of all prompts, from a projection that learned from those in `use` alone."""
         return inputs(self.corpus, self.readings, learn(self.corpus, self.prompts, use, self.inner))
+
+    def together(self, given: Matrix, use: NDArray[np.bool_]) -> tuple[Rows, Head]:
+        """The way the shipped head is made, of the prompts in `use` alone."""
+        at = np.flatnonzero(use & ~np.isnan(self.general))
+        own = kind_gains(self.prompts, self.general, use, self.inner)
+        rows = self.rows(given, at, self.general[at])
+        return rows, gated(rows, self.kinds[at], own[at])
 
 
 def bench(prompts: Sequence[Prompt], lexicon: Lexicon) -> Bench:
@@ -79,6 +86,7 @@ def bench(prompts: Sequence[Prompt], lexicon: Lexicon) -> Bench:
         np.array([reading.surface for reading in readings]),
         np.array([lexicon.unknown(reading) for reading in readings]),
         general_gains(prompts, GAIN),
+        kinds_of(prompts),
     )
 
 
@@ -113,19 +121,18 @@ def unseen(b: Bench, pairs: Mapping[str, Pair], say: Callable[[str], None]) -> U
         say(f"fold {k + 1} of {FOLDS}")
         use = b.fold != k
         given = b.given(use)
-        chosen = np.flatnonzero(use & ~np.isnan(b.general))
-        together = general(None, b.rows(given, chosen, b.general[chosen]), "measured").model
+        together = b.together(given, use)[1]
         for name, each in pairs.items():
             seen = use[each.at]
             steady = steadied(b.prompts, each, seen, b.inner)
             alone = fit_rows(b.rows(given, each.at[seen], steady[seen]))
-            shipped[name][~seen] = together.head.gains(given[each.at[~seen]])
+            shipped[name][~seen] = together.gains(given[each.at[~seen]])
             own[name][~seen] = alone.head.gains(given[each.at[~seen]])
     return Unseen(shipped, own)
 
 
-def fit_rows(rows: Rows, ridges: Sequence[float] = RIDGES, start: Head | None = None) -> LearnedGain:
-    return fit(None, rows, "measured", start, ridges=ridges).model
+def fit_rows(rows: Rows) -> LearnedGain:
+    return fit(None, rows, "measured", folds=FOLDS).model
 
 
 def task_means(b: Bench, each: Pair) -> Numbers:
@@ -171,13 +178,29 @@ def few_labels(b: Bench, each: Pair, draws: int = 5) -> list[FewLabels]:
         use = ~inside
         use[each.at[few]] = True
         given = b.given(use)
-        chosen = np.flatnonzero(~inside & ~np.isnan(b.general))
-        begun = general(None, b.rows(given, chosen, b.general[chosen]), "measured").model.head
-        model = fit_rows(b.rows(given, each.at[few], each.gains[few]), RIDGES_OF_FEW, begun)
+        begun = b.together(given, ~inside)[1]
+        model = fit(None, b.rows(given, each.at[few], each.gains[few]), "measured", begun).model
         told = model.head.gains(given[each.at]).astype(np.float64)
         apart = rest[~np.isin(b.group[each.at[rest]], b.group[each.at[few]])]
         found.append(FewLabels(*(_apgr(told, each, part) for part in (apart, rest))))
     return found
+
+
+def few_labels_by_fold(b: Bench, each: Pair) -> float:
+    """APGR on every prompt of `each`, by five models: each knows FEW labels, drawn at random from the groups
+    of the other four folds, and is asked for its own fold."""
+    inside = np.isin(b.group, b.group[each.at])
+    told = np.zeros(len(each.at))
+    for fold in range(FOLDS):
+        asked = b.fold[each.at] == fold
+        few = np.random.default_rng(fold).permutation(np.flatnonzero(~asked))[:FEW]
+        use = ~inside
+        use[each.at[few]] = True
+        given = b.given(use)
+        begun = b.together(given, ~inside)[1]
+        model = fit(None, b.rows(given, each.at[few], each.gains[few]), "measured", begun).model
+        told[asked] = model.head.gains(given[each.at[asked]])
+    return _apgr(told, each, np.arange(len(told)))
 
 
 def _apgr(told: Numbers, each: Pair, part: NDArray[np.int64]) -> float:
@@ -192,8 +215,8 @@ def left_out(b: Bench, say: Callable[[str], None]) -> list[tuple[Pair, float, fl
         say(f"without {name}")
         use = ~np.isin(b.group, b.group[source == name])
         given = b.given(use)
-        chosen = np.flatnonzero(use & ~np.isnan(b.general))
-        model = general(None, b.rows(given, chosen, b.general[chosen]), "measured").model
+        rows, head = b.together(given, use)
+        model = model_of(None, rows, head, rows.gains, "measured")
         told, known = _decided(b, model, given, source == name)
         for small in weak:
             for large in strong:
@@ -222,7 +245,7 @@ class Calibration(NamedTuple):
     error: float
     """Mean over tenths of |predicted - real gain|."""
     luck: float
-    """What that would be for a perfect prediction of so many prompts: the mean of |normal| around it."""
+    """What that would be for a perfect prediction of so many prompts."""
     shares: Numbers
     """Of random halves: how much the threshold for SHARE of the other half sends."""
 
@@ -232,5 +255,4 @@ def calibration(told: Numbers, gains: Numbers) -> Calibration:
     for _ in range(HALVES):
         first = random.permutation(len(told)) < len(told) // 2
         shares.append((told[~first] >= np.quantile(told[first], 1 - SHARE)).mean())
-    luck = float(np.sqrt(2 / np.pi) * gains.std() / np.sqrt(len(gains) / 10))
-    return Calibration(decile_error(told, gains), luck, np.array(shares))
+    return Calibration(decile_error(told, gains), decile_luck(gains), np.array(shares))

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.routing.kinds import kind_gains, kinds_of
 from benchmarks.routing.pairs import general_gains
 from benchmarks.routing.projection import Corpus, Matrix, prepare
 from benchmarks.routing.sources import add_data, folds, load
 from benchmarks.routing.training import GAIN, general, learn
 from benchmarks.routing.vocabulary import Built, build, openai_words
+from router.evaluation import decile_error
 from router.model import SHIPPED
 from router.model.archive import Archive, write
 from router.model.fitting import Rows
@@ -61,9 +63,12 @@ def main() -> None:
         group[chosen],
     )
     version = f"weir-{RELEASE}-{fields['lexicon_version'][:8]}"
-    fitted = general(lexicon, rows, version)
+    own = kind_gains(prompts, gains, use, folds(group))
+    fitted = general(lexicon, rows, kinds_of(prompts)[chosen], own[chosen], version)
     write(arguments.out, fields | fields_of(fitted.model))
+    error = decile_error(fitted.unseen, own[chosen])
     print(f"{arguments.out.name}: {arguments.out.stat().st_size:,} bytes, {fitted.model.version}")
+    print(f"decile error of unseen groups {error:.4f}")
 
 
 def unseen_inputs(lexicon: Lexicon, readings: list[Any], numbers: Matrix) -> Matrix:

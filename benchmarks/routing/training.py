@@ -8,22 +8,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.routing.kinds import GENERAL_RIDGE, gated
 from benchmarks.routing.projection import Corpus, Matrix, outcomes
 from benchmarks.routing.sources import Prompt
-from router.model.fitting import Fitted, Rows, fit
-from router.model.head import Head
+from router.model.fitting import Fitted, Places, Rows, folds_of, model_of
 from router.model.lexicon import SURFACE_LIMIT, SURFACE_WEIGHT, Lexicon
 from router.model.reading import Reading
 
 KEPT = 40
-GENERAL_RIDGE = 10_000.0
-"""What the heads for all pairs hold back. Prompts like their own would choose a tenth of it; those of a
-source that they have never seen are told better with this (`measure.left_out`): for them it is shipped."""
-GENERAL_SEEDS = (7, 8, 9)
-"""Of the random directions of those heads. Which prompts of an unseen source come first is partly the luck of
-one seed; their mean has less of it."""
-DISTILLED_RIDGE = 100.0
-"""One head is shipped: it learns the mean of them, in which there is no noise to hold back from."""
+FOLDS = 5
 GAIN = 0.15
 """What a prompt gains on average, before a pair is known."""
 
@@ -61,11 +54,12 @@ def inputs(corpus: Corpus, readings: Sequence[Reading], learned: Learned) -> Mat
     return np.hstack([learned.numbers, even * SURFACE_WEIGHT]).astype(np.float32)
 
 
-def general(lexicon: Lexicon | None, rows: Rows, version: str) -> Fitted:
-    """The head for all pairs: what several say on average, in one."""
-    told = np.mean([_general_head(rows, seed).gains(rows.inputs) for seed in GENERAL_SEEDS], axis=0)
-    return fit(lexicon, rows._replace(gains=told.astype(np.float64)), version, ridges=(DISTILLED_RIDGE,))
-
-
-def _general_head(rows: Rows, seed: int) -> Head:
-    return fit(None, rows, "one of several", ridges=(GENERAL_RIDGE,), seed=seed).model.head
+def general(lexicon: Lexicon, rows: Rows, kinds: Places, own: NDArray[np.float64], version: str) -> Fitted:
+    """The model for all pairs. Its shares are those of heads that had not seen a row's group."""
+    fold = folds_of(rows.groups, FOLDS)
+    unseen = np.zeros(len(rows.gains))
+    for k in range(FOLDS):
+        use = fold != k
+        head = gated(Rows(*(each[use] for each in rows)), kinds[use], own[use])
+        unseen[~use] = head.gains(rows.inputs[~use])
+    return Fitted(model_of(lexicon, rows, gated(rows, kinds, own), unseen, version), unseen, GENERAL_RIDGE)

@@ -13,6 +13,8 @@ from cache.seeds import MAX_ANSWER_BYTES, MAX_PROMPT_CHARACTERS, Seed
 from gateway.admin.roles import AdminOnly, Finance
 from gateway.admin.services import AdminServices
 from gateway.errors import BadRequest
+from metering.cache_render import json_document
+from metering.cache_report import CacheQuery, cache_report
 
 DAY_S = 86_400.0
 
@@ -47,9 +49,10 @@ def install(router: APIRouter, services: AdminServices) -> None:
 
     @router.get("/admin/cache", tags=["Cache"])
     async def status(who: Finance) -> dict[str, Any]:
-        """What this process holds, what its lookups gave, and for each bound on wrong hits: armed or not,
-        audits, and what is missing."""
-        return dict(services.cache.status())
+        """What this process holds, what its lookups gave, for each bound on wrong hits: armed or not, audits,
+        and what is missing; and of all gateways and of all time, what was saved and what that cost."""
+        money = await asyncio.to_thread(cache_report, services.ledger, CacheQuery())
+        return {**services.cache.status(), "money": json_document(money)}
 
     @router.post("/admin/cache/purge", tags=["Cache"])
     async def purge(body: PurgeBody, who: AdminOnly) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class UsageQuery(BaseModel):
     cache_status: str | None = None
     outcome: str | None = None
     api: str | None = None
-    category: str | None = Field(None, description="vendor, gpu, cache, idle or overhead.")
+    category: str | None = Field(None, description="vendor, gpu, cache, cache storage, idle or overhead.")
     provenance: str | None = Field(None, description="vendor, engine, counted or estimated.")
     line: str | None = Field(None, description="Of GPU time: request, aborted, warmup, idle or overhead.")
     tag: list[str] = Field([], description="NAME=VALUE: only this label. May stand there several times.")

@@ -30,6 +30,7 @@ from gateway.caching.plans import SemanticPlan
 from gateway.errors import GatewayError
 from gateway.exchange import Exchange
 from gateway.quality.house import ask_again, ask_judge
+from metering.house import CACHE_AUDIT, CACHE_JUDGE
 from router.compare import Verdict, conversation_text, judge_messages, of_both_orders, said_by_judge, told
 from router.decision import Choice
 
@@ -39,8 +40,6 @@ MAX_WAITING = 1_000
 CONCURRENCY = 4
 MAX_WRONG = 10_000
 """Pairs that were found different, and are not tried again."""
-AUDIT, JUDGE = "cache-audit", "cache-judge"
-"""Stand in the place of a key's name in the rows of what audits cost."""
 
 
 class Job(NamedTuple):
@@ -159,7 +158,7 @@ class Audits:
             exchange.call.fields,
             job.choices,
             exchange.call.model,
-            AUDIT,
+            CACHE_AUDIT,
         )
         return answer.payload
 
@@ -194,7 +193,7 @@ class Audits:
         conversation = conversation_text(exchange.call.fields)
         messages = judge_messages(conversation, *order, seal=secrets.token_hex(4))
         answer = await ask_judge(
-            exchange.services, exchange.snapshot, judge, messages, exchange.call.model, JUDGE
+            exchange.services, exchange.snapshot, judge, messages, exchange.call.model, CACHE_JUDGE
         )
         return said_by_judge(told(answer.payload), served_is_a=kept_is_a)
 

@@ -12,11 +12,13 @@ from cache.base import Entry
 from cache.canonical import canonical
 from cache.partition import canonical_key
 from cache.seeds import Seed
+from gateway.caching.entry_ids import entry_id
 from gateway.caching.place import curated_partition
 from gateway.errors import BadRequest
 from gateway.services import Services
+from metering.house import CURATED_TENANT
 
-SEEDED = "weir-curated"
+SEEDED = CURATED_TENANT
 """Stands where a tenant would: a route's own pairs are nobody's traffic."""
 NO_END_US = 3_650 * 86_400 * 1_000_000
 MAX_BOUNDS = 200
@@ -74,10 +76,11 @@ class CacheDesk:
         first = snapshot.routes[route].tiers[0][0]
         for seed in seeds:
             key = canonical_key(services.cache_secret, partition, canonical(seed.prompt))
+            answer = _answer(seed.answer, seed.model or first.model, now_us)
             entry = Entry(
-                id=f"seed_{key.hex()[:26]}",
+                id=entry_id(services.cache_secret, "seed", key.hex()[:26], answer),
                 tenant=SEEDED,
-                body=_answer(seed.answer, seed.model or first.model, now_us),
+                body=orjson.dumps(answer),
                 served_model=seed.model or first.model,
                 backend=first.backend,
                 input_tokens=0,
@@ -93,14 +96,12 @@ class CacheDesk:
         return len(seeds)
 
 
-def _answer(text: str, model: str, at_us: int) -> bytes:
+def _answer(text: str, model: str, at_us: int) -> dict[str, Any]:
     message = {"role": "assistant", "content": text}
-    return orjson.dumps(
-        {
-            "id": "chatcmpl-curated",
-            "object": "chat.completion",
-            "created": at_us // 1_000_000,
-            "model": model,
-            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
-        }
-    )
+    return {
+        "id": "chatcmpl-curated",
+        "object": "chat.completion",
+        "created": at_us // 1_000_000,
+        "model": model,
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
+    }

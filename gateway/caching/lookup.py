@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cache.admission import CHAT
+from cache.admission import CHAT, passing_request
 from cache.answers import PENDING
 from cache.base import Entry
 from cache.bound.audit import BoundKey, Kind, bound_key
@@ -58,6 +58,8 @@ def bound_key_of(exchange: Exchange, place: Place, semantic: SemanticPlan) -> Bo
 
 async def _by_meaning(exchange: Exchange, place: Place, semantic: SemanticPlan, text: str) -> Found | None:
     services = exchange.services
+    if passing_request(text, place.plan.exclusions) is not None:
+        return None
     question = place.question = services.meaning.question(place.partition, text)
     near = services.cache.nearest(question, CANDIDATES)
     best = services.meaning.best(question, near, semantic.regime) if near else None

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from cache.answers import Near
 from cache.base import PartitionKey
 from cache.question import Question
+from gateway.caching.entry_ids import answer_of
 
 if TYPE_CHECKING:
     from cache.judging.features import Prepared
     from cache.judging.judge import Judge
 
+INTENT = "intent"
+"""The regime in which questions of one intent share an answer."""
 CANDIDATES = 8
 """Nearest kept questions that are looked at."""
 MAX_PREPARED = 20_000
@@ -41,13 +44,14 @@ class Meaning:
         wanted = [regime for regime in regimes if regime not in self._judges]
         if not wanted:
             return
+        from cache.judging.agreement import agreed
         from cache.judging.judge import Judge
         from cache.judging.verifier import load
         from gateway.word_vectors import LexiconVectors
         from router.embedding import embed
         from router.model import lexicon
 
-        self._lexicon, self._embed = lexicon(), embed
+        self._lexicon, self._embed, self._agreed = lexicon(), embed, agreed
         for regime in wanted:
             self._judges[regime] = Judge(LexiconVectors(self._lexicon), load(regime=regime))
 
@@ -63,15 +67,18 @@ class Meaning:
         return f"{self._judges[regime].model.version} {self._lexicon.version}"
 
     def best(self, question: Question, near: Sequence[Near], regime: str) -> Best | None:
-        """The candidate with the highest score; None where every one is vetoed."""
+        """The candidate to serve, were its score enough; None where every one is vetoed. Of intents, those
+        that lead to one answer count together."""
         judge = self._judges[regime]
         asked = judge.prepare(question.text)
-        best: Best | None = None
-        for candidate in near:
-            verdict = judge.judge(asked, self._prepare(judge, candidate.text))
-            if not verdict.veto and (best is None or verdict.score > best.score):
-                best = Best(candidate, verdict.score)
-        return best
+        scores = [judge.judge(asked, self._prepare(judge, candidate.text)).score for candidate in near]
+        if not scores or max(scores) <= 0.0:
+            return None
+        if regime == INTENT:
+            score, place = self._agreed(scores, [answer_of(candidate.entry_id) for candidate in near])
+            return Best(near[place], score)
+        place = max(range(len(scores)), key=scores.__getitem__)
+        return Best(near[place], scores[place])
 
     def _prepare(self, judge: Judge, text: str) -> Prepared:
         prepared = self._prepared.get(text)

@@ -12,10 +12,16 @@ from cache.bound.keeper import AuditKeeper
 from cache.stores.audits import RedisAuditStore
 from cache.stores.local import LocalCache
 from cache.stores.shared import SharedCache
+from gateway.cache_storage import StorageKeeper
 from gateway.clock import Clock
 from gateway.config import GatewaySettings
+from gateway.keydirectory import KeyDirectory
+from gateway.keystore import KeyStore
+from metering.ledger import Books
 
 _DERIVED = b"weir cache 1"
+News = Callable[..., None]
+"""(event, **fields): a line of the log."""
 
 
 def share_audits(settings: GatewaySettings, book: AuditBook) -> AuditKeeper | None:
@@ -43,9 +49,9 @@ def open_cache(
     secret: bytes,
     clock: Clock,
     process: str,
-    on_state: Callable[[str | None], None],
+    news: News,
 ) -> AnswerCache:
-    """Not started. `on_state` hears why the shared cache is away, or None when it is back."""
+    """Not started. A line of news tells when the shared cache goes away, and why, and when it is back."""
     cache = settings.cache
     max_tenant_bytes = cache.max_memory if cache.max_tenant is None else cache.max_tenant
     if not shares_cache(settings):
@@ -62,5 +68,25 @@ def open_cache(
         max_view_bytes=cache.max_index,
         max_hot_bytes=cache.max_memory,
         process=process,
-        on_state=on_state,
+        on_state=lambda away: news("cache_state", ok=away is None, detail=away or ""),
+    )
+
+
+def open_storage(
+    cache: AnswerCache,
+    books: Books,
+    settings: Callable[[], GatewaySettings],
+    keys: KeyStore,
+    clock: Clock,
+    news: News,
+) -> StorageKeeper:
+    """Not started."""
+    directory = KeyDirectory(keys, settings, clock)
+
+    def cost_centers() -> dict[str, str]:
+        """Blocks. Raises KeyStoreError."""
+        return {tenant.name: tenant.cost_center for tenant in directory.tenants()}
+
+    return StorageKeeper(
+        cache, books, settings, cost_centers, lambda ok, detail: news("cache_storage", ok=ok, detail=detail)
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cache.admission import CHAT, alike_request, cacheable_request
+from cache.admission import CHAT, EMBEDDINGS, MAX_READ_CHARACTERS, cacheable_request, is_sampled
 from cache.base import Entry, EntryKey, PartitionKey
 from cache.bound.audit import Kind
-from cache.canonical import canonical
+from cache.canonical import READ_CHARS, canonical
 from cache.partition import Group, canonical_key, last_text, request_keys
 from cache.question import Question
 from cache.singleflight import Turn
@@ -53,6 +53,7 @@ def place_of(exchange: Exchange, ruled: str) -> Place | None:
         not plan.exact
         or call.cache_control.no_store
         or cacheable_request(call.api_name, call.fields) is not None
+        or (plan.exclusions.sampled and call.api_name != EMBEDDINGS and is_sampled(call.fields))
     ):
         return None
     name = f"{call.model} {ruled} {plan.epoch}" if plan.epoch else f"{call.model} {ruled}"
@@ -60,23 +61,14 @@ def place_of(exchange: Exchange, ruled: str) -> Place | None:
     partition, verbatim = request_keys(
         secret, plans.sharing(exchange.caller), call.api_name, name, call.fields
     )
-    text = _alike_text(exchange, plan) if plan.canonical or plan.semantic is not None else None
+    text = last_text(call.api_name, call.fields) if plan.canonical or plan.semantic is not None else None
+    if text is None or call.api_name != CHAT:
+        return Place(plan, partition, (verbatim,), services.cache.position(), None)
     keys: tuple[EntryKey, ...] = (verbatim,)
-    if text is not None and plan.canonical:
+    if plan.canonical and len(text) <= READ_CHARS:
         keys = (verbatim, canonical_key(secret, partition, canonical(text)))
-    by_meaning = text if plan.semantic is not None and not plan.semantic.curated else None
-    return Place(plan, partition, keys, services.cache.position(), by_meaning)
-
-
-def _alike_text(exchange: Exchange, plan: CachePlan) -> str | None:
-    """What was asked last, if another wording of it may have the same answer."""
-    call = exchange.call
-    if call.api_name != CHAT:
-        return None
-    text = last_text(call.api_name, call.fields)
-    if text is None or alike_request(call.fields, text, plan.exclusions) is not None:
-        return None
-    return text
+    by_meaning = plan.semantic is not None and not plan.semantic.curated and len(text) <= MAX_READ_CHARACTERS
+    return Place(plan, partition, keys, services.cache.position(), text if by_meaning else None)
 
 
 def curated_partition(secret: bytes, route: str) -> PartitionKey:

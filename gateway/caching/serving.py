@@ -12,10 +12,10 @@ from gateway.caching.lookup import Found
 from gateway.exchange import Exchange
 from gateway.fold import replay, replayed
 from gateway.front.wire import Header
-from gateway.settle import Money, baseline_nanos, make_event, record
+from gateway.hit_money import hit_money, kept_usage
+from gateway.settle import make_event, record
 from metering.event import Event
 from metering.outcome import Outcome
-from metering.usage import Provenance, TokenUsage
 from router.decision import Candidate, Decision
 
 WORDS_PER_S = 40
@@ -66,14 +66,8 @@ async def _at_natural_pace(exchange: Exchange, events: list[bytes]) -> None:
 
 
 def _hit(exchange: Exchange, entry: Entry, candidate: Candidate, route: str, reason: str) -> Event:
-    """A hit costs nothing; its baseline is what the kept answer's tokens would have cost, unrouted."""
     journey = exchange.journey
-    usage = baseline = None
-    if entry.usage_known:
-        usage = TokenUsage(
-            input_uncached=entry.input_tokens, output=entry.output_tokens, provenance=Provenance.COUNTED
-        )
-        baseline = baseline_nanos(exchange, route, entry.served_model, entry.backend, usage)
+    usage = kept_usage(entry)
     total_us = journey.now_us() - journey.started_us
     return make_event(
         exchange,
@@ -90,6 +84,6 @@ def _hit(exchange: Exchange, entry: Entry, candidate: Candidate, route: str, rea
         status=200,
         error="",
         usage=usage,
-        money=Money("", 0, 0, baseline),
+        money=hit_money(exchange, route, entry, usage),
         stand_in=entry.stand_in,
     )

@@ -1,4 +1,4 @@
-"""The semantic cache, tried on recorded requests.
+"""The answer cache: of the running gateway (status, purge, seed), or tried on recorded requests.
 
 `weir cache replay FILE.jsonl` reads one JSON object per line, in the order in which the requests came (`-`
 for stdin): `tenant` and `prompt` or `messages`, perhaps `class`, which names the answer. One object comes out
@@ -22,7 +22,7 @@ import orjson
 from gateway.commands import cache_live
 from gateway.commands.common import CommandFailed, fail
 
-HELP = "what the semantic cache would have served of recorded requests"
+HELP = "the answer cache: status, purge, seed; replay of recorded requests"
 REGIMES = ("strict", "intent")
 
 
@@ -39,7 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="strict",
         help="strict: every word counts; intent: questions of one intent share an answer (default: strict)",
     )
-
 
     cache_live.add_arguments(commands)
 

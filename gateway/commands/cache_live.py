@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,10 @@ from gateway.commands.asking import add_url, ask
 from gateway.commands.common import CommandFailed, add_config, load_for_books, table
 from gateway.config import GatewaySettings
 from gateway.config_types import parse_duration
+from metering.cache_render import render_text, report_of
 
+PURGE_TRIES, PURGE_AGAIN_AFTER_S = 5, 0.5
+"""A replica that lags, or a server that comes back, has heard of it by then."""
 BATCH_BYTES = 60_000
 """Of pairs in one request; management takes no more than 100,000 bytes at once."""
 
@@ -76,6 +80,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         )
     else:
         yield "No bound yet: nothing was matched by meaning, or no route asks for it."
+    yield ""
+    yield render_text(report_of(found["money"]))
 
 
 def _bound(bound: Mapping[str, Any]) -> tuple[str, ...]:
@@ -102,11 +108,17 @@ def _purge(settings: GatewaySettings, arguments: argparse.Namespace) -> int:
         "epoch_below": arguments.epoch_below,
         "all": arguments.all,
     }
-    done = ask(settings, arguments.url, "/admin/cache/purge", body)
-    if not done["acknowledged"]:
-        raise CommandFailed(f"not acknowledged, ask again: {done['cause']}")
-    sys.stdout.write(f"{done['dropped']:,} answers dropped; no gateway serves them any more.\n")
-    return 0
+    dropped = 0
+    for _ in range(PURGE_TRIES):
+        done = ask(settings, arguments.url, "/admin/cache/purge", body)
+        dropped += done["dropped"]
+        if done["acknowledged"]:
+            sys.stdout.write(f"{dropped:,} answers dropped; no gateway serves them any more.\n")
+            return 0
+        time.sleep(PURGE_AGAIN_AFTER_S)
+    raise CommandFailed(
+        f"{dropped:,} answers dropped, but it is not sure that nobody serves them: {done['cause']}"
+    )
 
 
 def _seed(settings: GatewaySettings, arguments: argparse.Namespace) -> int:

@@ -144,7 +144,8 @@ def _in_words(report: Mapping[str, Any], out: Path, done: Calibrated) -> str:
         f"small model {report['small_mean']:.3f}, large model {report['large_mean']:.3f}",
         "",
         table(("order by", "APGR", "95 %", "CPT50", "CPT80"), rows),
-        f"predicted against real gain, mean difference over tenths: {report['decile_error']:.3f}",
+        f"predicted against real gain, mean difference over tenths: {report['decile_error']:.3f}"
+        f" (a perfect prediction of so few: {report['decile_luck']:.3f})",
         f"a threshold for 30 % on one half sends {100 * report['share_30_on_other_half']:.1f} % of the other",
     ]
     if report["only_scaled"]:

@@ -22,12 +22,11 @@ from gateway.sending import send
 from gateway.services import Services
 from gateway.snapshot import Snapshot
 from gateway.tenants import Caller
+from metering.house import CACHE_SECOND
 from router.deciding import direct
 from router.decision import Choice, Decision, NoCandidate, RouteRequest
 from router.features import outline
 
-SECOND = "cache-second"
-"""The purpose of an embedding model's second opinion on a kept answer."""
 _NOT_PASSED_ON = frozenset(
     {
         "stream",
@@ -96,8 +95,8 @@ async def ask_embeddings(
         found = direct(snapshot.direct[model], request)
     except NoCandidate as nothing:
         raise NothingFits(nothing.message) from None
-    decision = found._replace(reason=SECOND, choices=_as_tier(found.choices, SECOND))
-    answer = await _ask(services, snapshot, fields, decision, route, SECOND, Api.EMBEDDINGS)
+    decision = found._replace(reason=CACHE_SECOND, choices=_as_tier(found.choices, CACHE_SECOND))
+    answer = await _ask(services, snapshot, fields, decision, route, CACHE_SECOND, Api.EMBEDDINGS)
     try:
         vectors = [[float(number) for number in row["embedding"]] for row in answer.payload["data"]]
     except (KeyError, TypeError, ValueError) as wrong:

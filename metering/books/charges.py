@@ -14,6 +14,7 @@ from typing import NamedTuple
 from metering.books.months import bounds_us
 from metering.ledger import LedgerReader
 from metering.reports import ReportQuery, ReportRow, usage_report
+from metering.store.measures import STORAGE
 
 HOUSE = ""
 """Who pays what no tenant does."""
@@ -23,6 +24,7 @@ CATEGORY_TITLES = {
     "vendor": "model inference",
     "gpu": "GPU time",
     "cache": "served from the cache",
+    STORAGE: "cache storage",
     "idle": "idle GPU time",
     "overhead": "GPU warm-up and overhead",
 }
@@ -38,7 +40,7 @@ class ChargeKey(NamedTuple):
     model: str
     backend: str
     category: str
-    """vendor, gpu, cache, idle or overhead."""
+    """vendor, gpu, cache, cache storage, idle or overhead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class ChargeLine:
     """What is charged, corrections included. None where there are rows and none has a known cost: not 0."""
     unknown_cost_events: int
     """Rows whose cost nobody knows; it is missing above."""
+    storage_byte_seconds: int = 0
+    """What kept answers occupied, times how long."""
 
     @property
     def key(self) -> ChargeKey:
@@ -113,6 +117,7 @@ def _line(row: ReportRow) -> ChargeLine:
         list_nanos=_plus(sums.list_nanos, on_top),
         cost_nanos=_plus(sums.cost_nanos, on_top),
         unknown_cost_events=sums.unknown_cost_events,
+        storage_byte_seconds=sums.storage_byte_seconds,
     )
 
 

@@ -40,7 +40,7 @@ class Entry:
     project: str
     kind: Kind
     category: str
-    """vendor, gpu, cache, idle, overhead, or ''."""
+    """vendor, gpu, cache, cache storage, idle, overhead, or ''."""
     amount_nanos: int
     description: str
     reference: str

@@ -15,6 +15,7 @@ from metering.books.charges import CATEGORY_TITLES, HOUSE, ON_TOP, ChargeLine
 from metering.books.entries import Entry, entry_id
 from metering.books.policy import SplitRule
 from metering.money import split_by_largest_remainder
+from metering.store.measures import STORAGE
 
 RATIO_DIGITS = 12
 METHODS = {"even": "gw-even-v1", "fixed": "gw-fixed-v1", "use": "gw-use-v1"}
@@ -106,7 +107,9 @@ def _weights(rule: SplitRule, origin: Origin, lines: Sequence[ChargeLine]) -> tu
     mine = [
         line
         for line in lines
-        if line.tenant != HOUSE and line.category not in ON_TOP and origin.backend in ("", line.backend)
+        if line.tenant != HOUSE
+        and line.category not in {*ON_TOP, STORAGE}
+        and origin.backend in ("", line.backend)
     ]
     if rule.by == "even":
         return dict.fromkeys((line.tenant for line in mine), 1), WEIGHT

@@ -110,7 +110,7 @@ def charge_line(charge: ChargeLine) -> StatementLine:
         kind=CHARGE,
         entry_id="",
         **charge.key._asdict(),
-        description="",
+        description=_occupied(charge),
         reference="",
         requests=charge.requests,
         **{name: getattr(charge, name) for name in TOKEN_COLUMNS},
@@ -120,6 +120,11 @@ def charge_line(charge: ChargeLine) -> StatementLine:
         cents=None,
         unknown_cost_events=charge.unknown_cost_events,
     )
+
+
+def _occupied(charge: ChargeLine) -> str:
+    """The quantity of a line that has no tokens and no GPU time."""
+    return f"{charge.storage_byte_seconds} byte-seconds" if charge.storage_byte_seconds else ""
 
 
 def entry_line(entry: Entry) -> StatementLine:

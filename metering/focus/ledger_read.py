@@ -12,9 +12,9 @@ from metering.focus.meters import Sums
 from metering.focus.row import Span
 from metering.ledger import LedgerReader, Row
 from metering.periods import ReportError
-from metering.store.tables import RETAINED_FROM_US, events, gpu_shares, ledger_state
+from metering.store.tables import RETAINED_FROM_US, cache_storage, events, gpu_shares, ledger_state
 
-_E, _S = events.c, gpu_shares.c
+_E, _S, _K = events.c, gpu_shares.c, cache_storage.c
 _A_DAY_US = 86_400_000_000
 _REQUEST_LINES = ("request", "aborted")
 _CORRECTION = _E.kind == "correction"
@@ -82,6 +82,17 @@ class HouseTime(NamedTuple):
     nanos: int
 
 
+class Stored(NamedTuple):
+    """What kept answers occupied, at one price; '' where storage had none."""
+
+    place: Place
+    price_version: str
+    parts: int
+    byte_seconds: int
+    list_nanos: int
+    cost_nanos: int
+
+
 class Unknown(NamedTuple):
     """Attempts whose cost nobody knows; they are in no row."""
 
@@ -104,6 +115,7 @@ class Found(NamedTuple):
     corrections: tuple[Correction, ...]
     house: tuple[HouseTime, ...]
     unknown: tuple[Unknown, ...]
+    storage: tuple[Stored, ...] = ()
 
 
 def price_uses(reader: LedgerReader, span: Span) -> list[PriceUse]:
@@ -125,8 +137,9 @@ def read_charges(reader: LedgerReader, span: Span, bucket_us: int, thresholds: S
         _corrections(span, bucket_us),
         _house(span, bucket_us),
         _unknown(span),
+        _storage(span, bucket_us),
     )
-    usage, gpu, corrections, house, unknown = found
+    usage, gpu, corrections, house, unknown, storage = found
     sizes = (0, *thresholds)
     return Found(
         tuple(_usage_of(row, sizes) for row in usage),
@@ -134,6 +147,7 @@ def read_charges(reader: LedgerReader, span: Span, bucket_us: int, thresholds: S
         tuple(Correction(_place(row), str(row[7]), *_whole(row[8:])) for row in corrections),
         tuple(HouseTime(_place(row), str(row[7]), *_whole(row[8:])) for row in house),
         tuple(Unknown(str(row[0]), str(row[1]), str(row[2]), int(row[3] or 0)) for row in unknown if row[3]),
+        tuple(Stored(_place(row), str(row[7]), *_whole(row[8:])) for row in storage),
     )
 
 
@@ -232,6 +246,18 @@ def _house(span: Span, bucket_us: int) -> Select[*tuple[object, ...]]:
         _S.window_start_us < span.end_us,
         _S.line.not_in(_REQUEST_LINES),
     )
+    return select(*keys, *sums).where(*chosen).group_by(*_positions(len(keys)))
+
+
+def _storage(span: Span, bucket_us: int) -> Select[*tuple[object, ...]]:
+    nothing: ColumnElement[str] = literal_column("''")
+    no_labels: ColumnElement[str] = literal_column("'{}'")
+    keys = [
+        _bucket(_K.at_us, bucket_us),
+        *(_K.tenant, _K.cost_center, nothing, no_labels, nothing, nothing, _K.price_version),
+    ]
+    sums = (func.count(), func.sum(_K.byte_seconds), func.sum(_K.list_nanos), func.sum(_K.cost_nanos))
+    chosen = (_K.at_us >= span.start_us, _K.at_us < span.end_us)
     return select(*keys, *sums).where(*chosen).group_by(*_positions(len(keys)))
 
 

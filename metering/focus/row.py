@@ -12,7 +12,17 @@ HOUSE = "__house__"
 
 Category = Literal["Usage", "Credit", "Adjustment"]
 LedgerKind = Literal[
-    "usage", "gpu", "idle", "correction", "credit", "adjustment", "late", "reconciliation", "split", "closing"
+    "usage",
+    "gpu",
+    "idle",
+    "storage",
+    "correction",
+    "credit",
+    "adjustment",
+    "late",
+    "reconciliation",
+    "split",
+    "closing",
 ]
 
 

@@ -9,14 +9,16 @@ from decimal import Decimal
 from fractions import Fraction
 
 from metering.focus.labels import tags_of
-from metering.focus.ledger_read import Correction, Found, GpuUse, HouseTime, Place, Usage
+from metering.focus.ledger_read import Correction, Found, GpuUse, HouseTime, Place, Stored, Usage
 from metering.focus.meters import Metered, average_price, metered
 from metering.focus.prices import Prices
 from metering.focus.row import FocusRow, LedgerKind, Priced, Sku, Span
-from metering.focus.values import seconds_of, unit_price
+from metering.focus.values import decimal_of, seconds_of, unit_price
 from metering.model_price import service_tier_of
+from metering.storage_price import BYTES_PER_GB, usd_per_gb_second
 
-GPU_SECONDS = "GPU-Seconds"
+GPU_SECONDS, GB_SECONDS = "GPU-Seconds", "GB-Seconds"
+STORAGE_SKU = "cache-storage"
 _LINES = {
     "idle": ("Idle GPU Time", "idle GPU time"),
     "warmup": ("GPU Warm-up Time", "GPU time of warming up"),
@@ -43,6 +45,8 @@ class UsageRows:
             yield from self.of_correction(correction)
         for house in found.house:
             yield from self.of_house(house)
+        for stored in found.storage:
+            yield self.of_storage(stored)
 
     def of_usage(self, usage: Usage) -> Iterator[FocusRow]:
         place, version = usage.place, usage.price_version
@@ -98,6 +102,38 @@ class UsageRows:
             price_basis=basis,
             unused_capacity=True,
         )
+
+    def of_storage(self, stored: Stored) -> FocusRow:
+        """Without a price its cost is 0, and so is its price here."""
+        place, version = stored.place, stored.price_version
+        quantity = decimal_of(Fraction(stored.byte_seconds, BYTES_PER_GB), 9)
+        priced, basis = self._storage_price(stored, quantity)
+        return self._row(
+            place,
+            "storage",
+            description="answers kept in the cache",
+            billed_nanos=stored.cost_nanos,
+            priced=priced,
+            sku=Sku(STORAGE_SKU, "Cache Storage", f"{STORAGE_SKU}:{version}" if version else STORAGE_SKU),
+            price_version=version,
+            price_basis=basis,
+        )
+
+    def _storage_price(self, stored: Stored, quantity: Decimal) -> tuple[Priced, str]:
+        """A dollar for a gigabyte-second is a nano-dollar for a byte-second."""
+        if not quantity:
+            return average_price(Decimal(1), "Charges", stored.list_nanos, stored.cost_nanos), "average"
+        average = average_price(quantity, GB_SECONDS, stored.list_nanos, stored.cost_nanos)
+        usd = usd_per_gb_second(stored.price_version)
+        if usd is None or abs(usd * stored.byte_seconds - stored.list_nanos) > stored.parts:
+            return average, "average"
+        tenant = stored.place.tenant
+        terms = Fraction(self._prices.factor(tenant)) if tenant else Fraction(1)
+        if abs(usd * terms * stored.byte_seconds - stored.cost_nanos) > stored.parts * max(
+            terms, Fraction(1)
+        ):
+            return replace(average, list_price=unit_price(usd)), "average-terms"
+        return Priced(quantity, GB_SECONDS, unit_price(usd), unit_price(usd * terms)), "rates"
 
     def of_correction(self, correction: Correction) -> Iterator[FocusRow]:
         """What new prices changed in a period that was open: an adjustment without a price of its own."""

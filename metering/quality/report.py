@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
+from metering.house import CACHE_AUDITS, HOUSE_TENANT
 from metering.ledger import LedgerReader
 from metering.money import divide_half_even, usd_to_nanos
 from metering.periods import ReportError
@@ -26,8 +27,6 @@ from metering.quality.prefix import TierInput, lost_nanos
 from metering.quality.read import Compared, FeedbackSums, feedback_sums, overhead_us, verdict_counts
 from metering.reports import ReportQuery, ReportRow, UsageSums, usage_report
 
-HOUSE_TENANT = "weir-quality"
-"""Who pays for comparisons."""
 LOST_PREFIX_CACHE, GATEWAY_TIME = "lost_prefix_cache", "gateway_time"
 _US_PER_HOUR = 3_600_000_000
 
@@ -145,9 +144,11 @@ def _books(reader: LedgerReader, query: QualityQuery) -> defaultdict[str, _Books
     for row in usage_report(reader, asked).rows:
         if row.group[0]:
             _add_answers(found[row.group[0]], row)
-    asked = ReportQuery(("project", "tier", "hour"), query.from_us, query.until_us, {"tenant": HOUSE_TENANT})
+    groups = ("project", "tier", "hour", "key")
+    asked = ReportQuery(groups, query.from_us, query.until_us, {"tenant": HOUSE_TENANT})
     for row in usage_report(reader, asked).rows:
-        _add_purpose(found[row.group[0]], row)
+        if row.group[-1] not in CACHE_AUDITS:  # whose cost stands against what the cache saved
+            _add_purpose(found[row.group[0]], row)
     return found
 
 
@@ -175,7 +176,7 @@ def _add_input(books: _Books, tier: str, sums: UsageSums) -> None:
 
 
 def _add_purpose(books: _Books, row: ReportRow) -> None:
-    (_, purpose, hour), sums = row.group, row.sums
+    (_, purpose, hour, _), sums = row.group, row.sums
     books.by_purpose[purpose] = books.by_purpose.get(purpose, 0) + (sums.cost_nanos or 0)
     books.hours[hour] -= sums.cost_nanos or 0
     books.unknown += sums.unknown_cost_events

@@ -1,4 +1,4 @@
-"""What one row of `events` or `gpu_shares` adds to a report: its dimensions and its measures, as SQL.
+"""What a row of `events`, `gpu_shares` or `cache_storage` adds to a report: dimensions and measures, as SQL.
 
 Every measure of a report is the sum of these over the rows chosen, so sums of sums are the same sums.
 """
@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from sqlalchemy import BigInteger, ColumnElement, Integer, and_, case, cast, func, literal_column, null, or_
 from sqlalchemy.sql.elements import SQLCoreOperations
 
-from metering.event import WAS_UNKNOWN
+from metering.event import UNPRICED, WAS_UNKNOWN, WAS_UNPRICED
+from metering.house import CACHE_AUDITS, HOUSE_TENANT
 from metering.store.names import DIMENSION_COLUMNS, MEASURES, US_PER_HOUR
-from metering.store.tables import events, gpu_shares
+from metering.store.tables import cache_storage, events, gpu_shares
 
 Expression = ColumnElement[object]
-_E, _S = events.c, gpu_shares.c
+_E, _S, _K = events.c, gpu_shares.c, cache_storage.c
 
 
 def _text(value: str) -> Expression:
@@ -29,6 +30,7 @@ def _number(value: int) -> Expression:
 
 _CORRECTION = _E.kind == _text("correction")
 _HIT = _E.outcome == _text("cached")
+_AUDIT = and_(_E.tenant == _text(HOUSE_TENANT), _E.key.in_([_text(name) for name in CACHE_AUDITS]))
 _BY_GPU_TIME = or_(_E.gpu_ns.is_not(None), _E.price_version.like(_text("gpu:%")))
 """A correction of what GPU time paid for repeats no GPU time, but is of its kind."""
 _NONE = null()
@@ -62,6 +64,33 @@ def _difference() -> Expression:
     )
 
 
+def _saved_by_hit() -> Expression:
+    """What buying the answer again would have cost, where the row knows it; of older rows their baseline."""
+    return case(
+        (_E.avoided_nanos.is_not(None), _E.avoided_nanos - func.coalesce(_E.cost_nanos, _number(0))),
+        (_E.price_version == _text(UNPRICED), _NO_AMOUNT),
+        else_=_difference(),
+    )
+
+
+def _routed_hit() -> Expression:
+    """What a hit's baseline is more than what the cache saved: buying again would have been routed too."""
+    baseline = _if(_CORRECTION, func.coalesce(_E.baseline_nanos, _number(0)), _E.baseline_nanos)
+    return case(
+        (_E.avoided_nanos.is_not(None), baseline - _E.avoided_nanos),
+        (_E.price_version == _text(UNPRICED), _NO_AMOUNT),
+        else_=_number(0),
+    )
+
+
+def _unpriced_hit() -> Expression:
+    return case(
+        (and_(_CORRECTION, _E.error == _text(WAS_UNPRICED)), _number(-1)),
+        (and_(_HIT, ~_CORRECTION, _saved_by_hit().is_(None)), _number(1)),
+        else_=_number(0),
+    )
+
+
 def _unknown_cost() -> Expression:
     return case(
         (and_(_CORRECTION, _E.error == _text(WAS_UNKNOWN)), _number(-1)),
@@ -80,6 +109,10 @@ EVENT_HOUR = hour_of(_E.started_us)
 EVENT_DIMENSIONS: Mapping[str, Expression] = {
     **{name: _E[name] for name in DIMENSION_COLUMNS if name in _E},
     "provenance": func.coalesce(_E.provenance, _text("")),
+    "cache_status": case(
+        (and_(_HIT, _E.reason.like(_text("cache:%"))), func.substr(_E.reason, _number(7))),
+        else_=_E.cache_status,
+    ),
     "category": case((_HIT, _text("cache")), (_BY_GPU_TIME, _text("gpu")), else_=_text("vendor")),
     "line": _text(""),
 }
@@ -98,10 +131,11 @@ EVENT_MEASURES: Mapping[str, Expression] = {
     "list_nanos": _E.list_nanos,
     "cost_nanos": _E.cost_nanos,
     "baseline_nanos": _if(or_(_HIT, _E.outcome == _text("completed")), _E.baseline_nanos),
-    "saved_by_cache_nanos": _if(_HIT, _difference(), _number(0)),
+    "saved_by_cache_nanos": _if(_HIT, _saved_by_hit(), _number(0)),
     "saved_by_route_nanos": case(
         (_E.route == _text(""), _number(0)),
         (_E.outcome == _text("completed"), _difference()),
+        (_HIT, _routed_hit()),
         (_E.outcome == _text("escalated"), _number(0) - _E.cost_nanos),
         else_=_number(0),
     ),
@@ -113,7 +147,12 @@ EVENT_MEASURES: Mapping[str, Expression] = {
     "provisional_gpu_nanos": _E.gpu_nanos,
     "gpu_ns": _NO_AMOUNT,
     "gpu_nanos": _NO_AMOUNT,
+    "unpriced_hits": _unpriced_hit(),
+    "cache_audit_nanos": _if(_AUDIT, _E.cost_nanos),
+    "storage_byte_seconds": _NO_AMOUNT,
+    "unpriced_storage_byte_seconds": _NO_AMOUNT,
 }
+"""The cache status of a hit is the tier that found it, as its reason says."""
 
 SHARE_HOUR = hour_of(_S.window_start_us)
 SHARE_DIMENSIONS: Mapping[str, Expression] = {
@@ -133,4 +172,22 @@ SHARE_MEASURES: Mapping[str, Expression] = {
     **dict.fromkeys(MEASURES, _NO_AMOUNT),
     "gpu_ns": _S.gpu_ns,
     "gpu_nanos": _S.nanos,
+}
+
+STORAGE = "cache storage"
+"""The category of what kept answers occupy; `cache` is that of hits."""
+STORAGE_HOUR = hour_of(_K.at_us)
+STORAGE_DIMENSIONS: Mapping[str, Expression] = {
+    **dict.fromkeys(DIMENSION_COLUMNS, _text("")),
+    **{name: _K[name] for name in ("tenant", "cost_center")},
+    "stand_in": _number(0),
+    "tags": _text("{}"),
+    "category": _text(STORAGE),
+}
+STORAGE_MEASURES: Mapping[str, Expression] = {
+    **dict.fromkeys(MEASURES, _NO_AMOUNT),
+    "list_nanos": _K.list_nanos,
+    "cost_nanos": _K.cost_nanos,
+    "storage_byte_seconds": _K.byte_seconds,
+    "unpriced_storage_byte_seconds": _if(_K.price_version == _text(""), _K.byte_seconds),
 }

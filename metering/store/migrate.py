@@ -8,9 +8,9 @@ from sqlalchemy import Connection, inspect, text
 
 from metering.ledger import LedgerError
 
-HEAD = "v0008"
+HEAD = "v0009"
 """The newest revision of metering/migrations/versions."""
-REVISIONS = ("v0001", "v0002", "v0003", "v0004", "v0005", "v0006", "v0007", HEAD)
+REVISIONS = ("v0001", "v0002", "v0003", "v0004", "v0005", "v0006", "v0007", "v0008", HEAD)
 VERSION_QUERY = "SELECT version_num FROM alembic_version"
 _FOLDER = Path(__file__).resolve().parents[1] / "migrations"
 

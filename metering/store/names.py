@@ -51,5 +51,9 @@ MEASURES = (
     "provisional_gpu_nanos",
     "gpu_ns",
     "gpu_nanos",
+    "unpriced_hits",
+    "cache_audit_nanos",
+    "storage_byte_seconds",
+    "unpriced_storage_byte_seconds",
 )
 """What rollups sum; metering/store/measures.py defines each."""

@@ -23,6 +23,7 @@ from metering.gpu.work import Weights
 from metering.ledger import EventRejected, LedgerError, LedgerUnavailable, Row
 from metering.ledger_url import without_password
 from metering.rows import COLUMNS, storable, to_row
+from metering.storage_price import StorageCharge
 from metering.store.due import RollupDue
 from metering.store.ids import Month, NotAnId, month_of
 from metering.store.migrate import HEAD, VERSION_QUERY, upgrade
@@ -31,6 +32,7 @@ from metering.store.pg_connection import Patience, PostgresSession, connect, dea
 from metering.store.retention import first_whole_us, retained_from_us
 from metering.store.rollup import rebuild, roll_up
 from metering.store.shares import GpuShare, GpuWindow, replace_window
+from metering.store.storage import write_storage
 from metering.store.tables import INTEGER_COLUMNS, may_be_null
 from metering.store.up_times import ClockSetting, UpTime, write_clock, write_up_times, write_weights
 
@@ -39,6 +41,8 @@ logger = logging.getLogger(__name__)
 MIGRATION_LOCK = 0x5745495200000001
 ROLLUP_LOCK = 0x5745495200000003
 """Advisory: shared by whoever adds to the rollups, held alone by a rebuild."""
+STORAGE_LOCK = 0x5745495200000007
+"""Advisory: who writes what kept answers occupied; a row's cost follows from those before it."""
 _REBUILD_LIMIT_S = 3600.0
 _MIGRATION_LIMIT_S = 600.0
 _UPKEEP_LIMIT_S = 30.0
@@ -129,6 +133,13 @@ class PostgresLedger:
         with self._lock, self._errors(), self._transaction() as connection:
             connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (ROLLUP_LOCK,))
             replace_window(PostgresSession(connection), window, shares)
+
+    def write_storage(self, charges: Sequence[StorageCharge]) -> int:
+        """See Books.write_storage."""
+        with self._lock, self._errors(), self._transaction(_UPKEEP_LIMIT_S) as connection:
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (STORAGE_LOCK,))
+            connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (ROLLUP_LOCK,))
+            return write_storage(PostgresSession(connection), charges)
 
     def write_up_times(self, rows: Sequence[UpTime]) -> None:
         """See Books.write_up_times."""

@@ -3,8 +3,8 @@
 whole days            rollup_daily, joined with its groups after summing
 other whole hours     rollup_hourly, likewise
 whole hours, tail     the events that no rollup has yet
-parts of hours        events and GPU shares, where the period begins or ends within an hour or a midnight
-                      of the time zone cuts one
+parts of hours        events, GPU shares and storage, where the period begins or ends within an hour or a
+                      midnight of the time zone cuts one
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from metering.days import US_PER_DAY
 from metering.ledger import LedgerReader, Row
 from metering.periods import PERIODS, ReportError, cuts_hours, local_period, period_in_sql
 from metering.store.names import US_PER_HOUR
-from metering.store.rollup import contributions, rolled_seq, share_contributions
+from metering.store.rollup import contributions, rolled_seq, share_contributions, storage_contributions
 from metering.store.sql import POSTGRESQL
 from metering.store.tables import (
     RETAINED_FROM_US,
+    cache_storage,
     events,
     gpu_shares,
     ledger_state,
@@ -188,7 +189,8 @@ def _of_parts(reader: LedgerReader, asked: Asked, hours: _Hours) -> list[Part]:
 
     of_events = contributions(within(events.c.started_us))
     of_shares = share_contributions(within(gpu_shares.c.window_start_us))
-    return [_of_rows(reader, asked, of_events), _of_rows(reader, asked, of_shares)]
+    of_storage = storage_contributions(within(cache_storage.c.at_us))
+    return [_of_rows(reader, asked, rows) for rows in (of_events, of_shares, of_storage)]
 
 
 def _of_rows(reader: LedgerReader, asked: Asked, rows: FromClause) -> Part:

@@ -42,11 +42,15 @@ from metering.store.measures import (
     SHARE_DIMENSIONS,
     SHARE_HOUR,
     SHARE_MEASURES,
+    STORAGE_DIMENSIONS,
+    STORAGE_HOUR,
+    STORAGE_MEASURES,
 )
 from metering.store.names import DIMENSION_COLUMNS, MEASURES
 from metering.store.sql import POSTGRESQL, Query, Session
 from metering.store.tables import (
     ROLLED_SEQ,
+    cache_storage,
     events,
     gpu_shares,
     incoming_sums,
@@ -81,6 +85,17 @@ def share_contributions(condition: Condition) -> Subquery:
         **SHARE_MEASURES,
     }
     return select(*(columns[name].label(name) for name in columns)).where(condition).subquery("shares")
+
+
+def storage_contributions(condition: Condition) -> Subquery:
+    """The chosen rows of the cache's storage, likewise."""
+    columns = {
+        "hour_us": STORAGE_HOUR,
+        "at_us": cache_storage.c.at_us,
+        **STORAGE_DIMENSIONS,
+        **STORAGE_MEASURES,
+    }
+    return select(*(columns[name].label(name) for name in columns)).where(condition).subquery("storage")
 
 
 def tail(session: Session) -> Condition:
@@ -202,6 +217,8 @@ def rebuild(session: Session, from_us: int | None) -> None:
         add(session, contributions(_within(events.c.started_us, first, until)))
     for first, until in _days(session, gpu_shares.c.window_start_us, since):
         add(session, share_contributions(_within(gpu_shares.c.window_start_us, first, until)))
+    for first, until in _days(session, cache_storage.c.at_us, since):
+        add(session, storage_contributions(_within(cache_storage.c.at_us, first, until)))
     _nothing_left(session)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, Table, Text
 
-from metering.rows import COLUMNS, ROUTING_COLUMNS
+from metering.rows import AVOIDED_COLUMN, COLUMNS, ROUTING_COLUMNS
 from metering.store.names import DIMENSION_COLUMNS, INTEGER_DIMENSIONS, MEASURES
 
 _MAY_BE_NULL = frozenset(
@@ -25,6 +25,7 @@ _MAY_BE_NULL = frozenset(
         "gpu_ns",
         "gpu_nanos",
         *ROUTING_COLUMNS,
+        AVOIDED_COLUMN,
     }
 )
 INTEGER_COLUMNS = frozenset(
@@ -87,7 +88,8 @@ def _sums(name: str, start: str) -> Table:
 
 
 rollup_hourly = _sums("rollup_hourly", "hour_us")
-"""Sums of `events` and `gpu_shares` per UTC hour and group. NULL where no row of the group has the amount."""
+"""Sums of `events`, `gpu_shares` and `cache_storage` per UTC hour and group. NULL where no row of the group
+has the amount."""
 
 rollup_daily = _sums("rollup_daily", "day_us")
 """The same per UTC day, for reports of whole days: a twentieth of the rows."""
@@ -124,6 +126,19 @@ gpu_shares = Table(
     text_column("mark"),
 )
 """Whose a window's GPU time was: `line` is request, aborted, warmup, idle or overhead."""
+
+cache_storage = Table(
+    "cache_storage",
+    metadata,
+    text_column("id", primary_key=True),
+    integer_column("at_us"),
+    *map(text_column, ("tenant", "cost_center")),
+    integer_column("byte_seconds"),
+    text_column("price_version"),
+    *map(integer_column, ("list_nanos", "cost_nanos")),
+)
+"""What one tenant's kept answers occupied since the row before, up to that moment. `price_version` is ''
+where storage had no price: its cost is 0 then."""
 
 gpu_up = Table(
     "gpu_up",

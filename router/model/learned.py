@@ -11,7 +11,7 @@ import numpy as np
 from router.decision import RouteRequest
 from router.gain import Gain
 from router.model.archive import Archive, ArtefactError
-from router.model.head import Head
+from router.model.head import Head, blended, blended_rows
 from router.model.lexicon import Lexicon
 from router.model.reading import Reading, asked, hear, read
 from router.model.surface import NAMES, Floats, surfaces
@@ -62,36 +62,48 @@ class Familiar:
 
 
 class _AtOnce:
-    """A head's curves and the distances from all centres in one product, as requests are answered."""
+    """A head's columns and the distances from all centres in two products, as requests are answered."""
 
     def __init__(self, head: Head, familiar: Familiar) -> None:
-        self._waves = head.waves
-        self._count = len(head.waves)
         centres, radii = familiar.centres, familiar.radii
+        self._kinds = head.kinds
+        self._curves = len(head.phases)
+        self._told = self._curves + len(radii)
+        width, columns = head.slopes.shape
         away = np.vstack((-2 * centres.T, np.einsum("ij,ij->i", centres, centres), np.ones(len(radii))))
-        curves = np.vstack((head.directions, head.phases, np.zeros(self._count)))
-        line = np.array([*head.slopes, head.offset, 0.0])
-        self._all = np.hstack((curves, away / radii, line[:, None])).astype(np.float32)
+        curves = np.vstack((head.directions, head.phases, np.zeros(self._curves)))
+        line = np.vstack((head.slopes, head.offsets, np.zeros(columns)))
+        self._all = np.hstack((curves, away / radii, line)).astype(np.float32)
+        self._bent = np.zeros((self._curves + width, columns), np.float32)
+        self._bent[: self._curves, : head.waves.shape[1]] = head.waves
+        self._bent[self._curves :, head.waves.shape[1] :] = head.squares
 
     def product(self, entered: Floats) -> tuple[Floats, float]:
         """For `gain`; and the nearest centre's squared distance over its radius."""
         found: Floats = entered.dot(self._all)
-        away = found[self._count : -1]
+        away = found[self._curves : self._told]
         return found, away.item(away.argmin())
 
-    def gain(self, found: Floats) -> float:
-        curved = found[: self._count]
-        np.cos(curved, out=curved)
-        return float(curved.dot(self._waves)) + found.item(-1)
+    def gain(self, entered: Floats, found: Floats) -> float:
+        bent = np.empty(len(self._bent), np.float32)
+        inputs = entered[:-2]
+        np.cos(found[: self._curves], out=bent[: self._curves])
+        np.multiply(inputs, inputs, out=bent[self._curves :])
+        told = bent.dot(self._bent)
+        told += found[self._told :]
+        return blended(told.tolist(), self._kinds)
 
     def all(self, entered: Floats) -> tuple[list[float], list[float]]:
         """`gain` and the nearest centre of many, a row each."""
         found: Floats = entered.dot(self._all)
-        curved = found[:, : self._count]
-        np.cos(curved, out=curved)
-        gains = curved.dot(self._waves)
-        gains += found[:, -1]
-        return gains.tolist(), np.minimum.reduce(found[:, self._count : -1], 1).tolist()
+        bent = np.empty((len(found), len(self._bent)), np.float32)
+        inputs = entered[:, :-2]
+        np.cos(found[:, : self._curves], out=bent[:, : self._curves])
+        np.multiply(inputs, inputs, out=bent[:, self._curves :])
+        told = bent.dot(self._bent)
+        told += found[:, self._told :]
+        nearest = np.minimum.reduce(found[:, self._curves : self._told], 1)
+        return blended_rows(told, self._kinds).tolist(), nearest.tolist()
 
 
 class LearnedGain:
@@ -131,7 +143,7 @@ class LearnedGain:
     def of_reading(self, reading: Reading) -> Gain:
         inputs, unknown = self.lexicon.enter(reading)
         found, nearest = self._at_once.product(inputs)
-        return self._gain(self._at_once.gain(found), nearest, unknown, reading.surface.tolist())
+        return self._gain(self._at_once.gain(inputs, found), nearest, unknown, reading.surface.tolist())
 
     def _gain(self, gained: float, nearest: float, unknown: float, surface: Sequence[float]) -> Gain:
         novelty = self.familiar.novelty_at(nearest, unknown)
@@ -180,6 +192,8 @@ def from_archive(archive: Archive, lexicon: Lexicon) -> LearnedGain:
     width = lexicon.kept + len(NAMES)
     directions = archive.array("directions", (width, None))
     waves = directions.shape[1]
+    squares = archive.array("squares_inside", (width, None))
+    kinds = squares.shape[1]
     centres = archive.array("centres", (None, width))
     prior = archive.array("prior", (3 + len(FAMILIES),)).tolist()
     return LearnedGain(
@@ -187,9 +201,10 @@ def from_archive(archive: Archive, lexicon: Lexicon) -> LearnedGain:
         Head(
             directions.astype(np.float32),
             archive.array("phases", (waves,)),
-            archive.array("waves", (waves,)),
-            archive.array("slopes", (width,)),
-            archive.number("offset"),
+            archive.array("waves", (waves, 1 + 2 * kinds)),
+            archive.array("slopes", (width, 1 + 3 * kinds)),
+            archive.array("offsets", (1 + 3 * kinds,)),
+            squares,
         ),
         Prior(prior[0], prior[1], prior[2], tuple(prior[3:])),
         Familiar(centres, archive.array("radii", (len(centres),)), archive.number("unknown")),
@@ -207,7 +222,8 @@ def fields_of(model: LearnedGain) -> dict[str, Any]:
         "phases": model.head.phases,
         "waves": model.head.waves,
         "slopes": model.head.slopes,
-        "offset": float(model.head.offset),
+        "offsets": model.head.offsets,
+        "squares_inside": model.head.squares,
         "prior": np.array([*model.prior[:3], *model.prior.families], np.float64),
         "centres": model.familiar.centres,
         "radii": model.familiar.radii,

@@ -43,7 +43,7 @@ def config(ledger: Path, upstream: str, **changes: Any) -> dict[str, Any]:
         "models": {
             "auto": {"tiers": ["m", "big"]},
             "alike": {"tiers": ["m", "big"], "cache": {"semantic": semantic()}},
-            "faq": {"tiers": ["m"], "cache": {"semantic": {"trust": "curated", "threshold": 0.01}}},
+            "faq": {"tiers": ["m"], "cache": {"semantic": faq()}},
         },
         "tenants": {name: {"keys": [{"name": "k", "hash": KEYS[name][1]}]} for name in TENANTS},
         "rates": [{"model": name, "input": 1, "output": 2} for name in ("m", "big", "slow")],
@@ -54,6 +54,10 @@ def config(ledger: Path, upstream: str, **changes: Any) -> dict[str, Any]:
 def semantic(**changes: Any) -> dict[str, Any]:
     """Bears out its promise after a few audits, so that a test can see it armed."""
     return {"wrong_hits_at_most": 0.5, "threshold": 0.01, "audit": 0.000001, **changes}
+
+
+def faq() -> dict[str, Any]:
+    return {"trust": "curated", "regime": "intent", "threshold": 0.05}
 
 
 @dataclass(frozen=True)
@@ -104,17 +108,17 @@ async def test_the_same_words_and_the_same_question_in_other_words(house: House)
     assert cached(await house.ask(ASKED)) == "exact"
     assert cached(await house.ask("how can I learn to play the guitar")) == "canonical"
     assert cached(await house.ask("how can I learn to play the piano")) == "miss"
-    assert cached(await house.ask("how can I learn to play the guitar", temperature=0.7)) == "miss"
-    assert cached(await house.ask("What is today's weather?")) == "miss"
-    assert cached(await house.ask("what's today's weather?")) == "miss", "time-bound words count as they are"
-    assert house.bought == 5
+    assert cached(await house.ask(ASKED, temperature=0.7)) == "bypass"
+    for passing in ("What is new today?", "Write to a@b.example"):
+        assert [cached(await house.ask(passing)) for _ in range(2)] == ["miss", "miss"]
+    assert house.bought == 7
 
     streamed = await house.ask(ASKED, stream=True)
     assert (cached(streamed), streamed.events()[-1]) == ("exact", b"[DONE]")
     slowly = await house.ask(ASKED, stream=True, headers={"x-weir-replay": "natural"})
     assert len(slowly.events()) > len(streamed.events())
     assert _text(slowly) == _text(streamed)
-    assert house.bought == 5
+    assert house.bought == 7
 
 
 def _text(answer: Answer) -> str:

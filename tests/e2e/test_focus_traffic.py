@@ -11,6 +11,7 @@ from tests.focus.exports import billed, close_month, write_all
 from tests.focus.traffic import real_traffic
 
 KINDS = {"usage", "gpu", "idle", "correction", "credit", "adjustment", "late", "reconciliation", "split"}
+KINDS |= {"storage"}
 METERS = {
     "Input Tokens",
     "Cached Input Tokens",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,6 +74,8 @@ async def post(
         return await _read(reader)
     finally:
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()  # or its socket outlives the test
 
 
 def _head(method: str, host: str, path: str, body: bytes, key: str | None, extra: Mapping[str, str]) -> bytes:

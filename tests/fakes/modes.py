@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import orjson
 
 from tests.fakes import answers
+from tests.fakes.detailed import detailed
 from tests.fakes.exchange import Exchange
 from tests.fakes.told import told
 
@@ -309,4 +310,5 @@ MODES: dict[str, Behaviour] = {
     "big": big,
     "cached": cached,
     "told": told,
+    "detailed": detailed,
 }

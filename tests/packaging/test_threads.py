@@ -26,8 +26,15 @@ bifrost#3547 bifrost#2873 bifrost#PR4123 langwatch#6141 envoyproxy/ai-gateway#68
 envoyproxy/ai-gateway#1866 envoyproxy/ai-gateway#2394 tensorzero#3648 grob#PR566 mlflow#PR21111
 Portkey-AI/gateway#1169 Portkey-AI/gateway#1160 Portkey-AI/gateway#115 agentgateway#2171
 """
-THREADS = {f"litellm#{number}" for number in LITELLM.split()} | set(OTHERS.split())
-_THREAD = re.compile(r"([A-Za-z/-]+)( PR)?#(\d+)")
+CACHE = """
+litellm#29955 litellm#19575 litellm#PR26992 litellm#29086 litellm#6954 litellm#25447 litellm#12234
+vllm-project/semantic-router#2134 vllm-project/semantic-router#1448 vllm-project/semantic-router#913
+vllm-project/semantic-router#2030 vllm-project/semantic-router#36 vllm-project/semantic-router#1581
+bifrost#2791 bifrost#1915 bifrost#PR2076 OmniRoute#3740 wso2/api-platform#733 upstash/semantic-cache#5
+NVIDIA/NeMo-Relay#PR404
+"""
+THREADS = {f"litellm#{number}" for number in LITELLM.split()} | set(OTHERS.split()) | set(CACHE.split())
+_THREAD = re.compile(r"([A-Za-z0-9/-]+)( PR)?#(\d+)")
 _TEST = re.compile(r"`(tests/[a-z0-9_/]+\.py)::(test_[a-z0-9_]+)`")
 _NUMBER = re.compile(r"test_[a-z]+_(?:pr)?(\d{3,})_")
 

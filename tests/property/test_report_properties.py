@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metering.days import US_PER_DAY, utc_day
-from metering.event import Event
+from metering.event import UNPRICED, Event
 from metering.outcome import Outcome
 from metering.reports import DIMENSIONS, SUM_NAMES, ReportQuery, UsageReport, UsageSums, usage_report
 from metering.sqlite_ledger import SqliteLedger
@@ -54,6 +54,9 @@ def one_event(draw: st.DrawFn, number: int) -> Event:
         attempt=draw(st.integers(min_value=0, max_value=3)),
         gpu_ns=draw(nanos),
         gpu_nanos=draw(nanos),
+        avoided_nanos=draw(nanos),
+        price_version=draw(st.sampled_from(["", UNPRICED, "rates:2026-01-01:abcdef01"])),
+        reason=draw(st.sampled_from(["rule:0", "cache:exact", "cache:semantic"])),
     )
 
 
@@ -68,11 +71,17 @@ def difference(event: Event) -> int | None:
     return event.baseline_nanos - event.cost_nanos
 
 
-def saved(chosen: Sequence[Event], claims: Callable[[Event], bool]) -> int | None:
-    return known_sum(difference(event) if claims(event) else 0 for event in chosen)
+def saved_by_cache(event: Event) -> int | None:
+    if event.avoided_nanos is not None:
+        return event.avoided_nanos - (event.cost_nanos or 0)
+    return None if event.price_version == UNPRICED else difference(event)
 
 
 def saved_by_route(event: Event) -> int | None:
+    if event.route and event.outcome is Outcome.CACHED:
+        if event.avoided_nanos is None:
+            return None if event.price_version == UNPRICED else 0
+        return None if event.baseline_nanos is None else event.baseline_nanos - event.avoided_nanos
     if event.route and event.outcome is Outcome.ESCALATED:
         return None if event.cost_nanos is None else -event.cost_nanos
     return difference(event) if event.route and event.outcome is Outcome.COMPLETED else 0
@@ -100,7 +109,7 @@ def by_hand(chosen: Sequence[Event]) -> UsageSums:
         list_nanos=known_sum(event.list_nanos for event in chosen),
         cost_nanos=known_sum(event.cost_nanos for event in chosen),
         baseline_nanos=known_sum(event.baseline_nanos for event in chosen if event.outcome in earns),
-        saved_by_cache_nanos=saved(chosen, lambda event: event.outcome is Outcome.CACHED),
+        saved_by_cache_nanos=known_sum(saved_by_cache(event) if event in hits else 0 for event in chosen),
         saved_by_route_nanos=known_sum(map(saved_by_route, chosen)),
         unknown_cost_events=sum(event.cost_nanos is None for event in chosen),
         counted_cost_nanos=said_by(Provenance.COUNTED),
@@ -111,6 +120,7 @@ def by_hand(chosen: Sequence[Event]) -> UsageSums:
         gpu_nanos=None,
         provisional_gpu_ns=sum(event.gpu_ns or 0 for event in chosen),
         provisional_gpu_nanos=known_sum(event.gpu_nanos for event in chosen),
+        unpriced_hits=sum(saved_by_cache(event) is None for event in hits),
     )
 
 

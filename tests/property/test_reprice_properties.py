@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from metering.book_charges import BookCharges
 from metering.catalogue import EmptyCatalogue
-from metering.event import Event
+from metering.event import UNPRICED, WAS_UNPRICED, Event
 from metering.outcome import Outcome
 from metering.prices import PriceBook, PricedModel, Rate
 from metering.reprice import Applied, ClosedPeriod, NeedsYes, Plan, applied, apply, plan
@@ -81,7 +81,7 @@ class Ledger:
 
     def already(self) -> dict[str, Applied]:
         return applied(
-            (each.corrects, each.list_nanos, each.cost_nanos, each.baseline_nanos)
+            (each.corrects, each.list_nanos, each.cost_nanos, each.baseline_nanos, each.avoided_nanos)
             for each in self.rows.values()
             if each.kind == "correction"
         )
@@ -241,6 +241,54 @@ def test_a_hit_stays_free_and_what_it_saved_is_repriced() -> None:
     apply(ledger.plan(book(small="1", large="4")), ledger)
     assert sum(each.cost_nanos or 0 for each in ledger.rows.values()) == 0
     assert sum(each.baseline_nanos or 0 for each in ledger.rows.values()) == 4_000_000_000
+
+
+def hit(avoided: int | None, baseline: int | None, version: str) -> Row:
+    made = row(cost=0, attempt=0, route="auto")
+    return replace(made, kind="hit", avoided_nanos=avoided, baseline_nanos=baseline, price_version=version)
+
+
+def sums_of(ledger: Ledger) -> tuple[int, int]:
+    """(avoided, baseline)."""
+    rows = ledger.rows.values()
+    return sum(each.avoided_nanos or 0 for each in rows), sum(each.baseline_nanos or 0 for each in rows)
+
+
+@pytest.mark.parametrize("avoided", [1, None])
+def test_what_a_hit_avoided_is_repriced_with_it_and_then_stays(avoided: int | None) -> None:
+    """Of one that nobody could price it becomes known."""
+    ledger = Ledger([hit(avoided, 1, UNPRICED if avoided is None else "rates:x")])
+    terms = Terms(Decimal(2), Decimal(0), {}, {})
+    for small, large in (("1", "4"), ("1", "8"), ("3", "8")):
+        new = book(terms, small=small, large=large)
+        apply(ledger.plan(new), ledger, yes=True)
+        assert sums_of(ledger) == (2 * int(small) * 10**9, 2 * int(large) * 10**9)
+        assert not ledger.plan(new).corrections
+    added = [each for each in ledger.rows.values() if each.kind == "correction"]
+    assert all(each.avoided_nanos is not None for each in added), "None would stand for the baseline"
+    assert UNPRICED not in {each.price_version for each in added}
+    assert [each.error for each in added if each.error] == ([WAS_UNPRICED] if avoided is None else [])
+
+
+def test_a_price_that_is_gone_leaves_what_a_hit_avoided_alone() -> None:
+    ledger = Ledger([hit(7, 9, "rates:x")])
+    apply(ledger.plan(book(large="4")), ledger)
+    assert sums_of(ledger) == (7, 4 * 10**9)
+
+
+def test_a_hit_of_an_older_release_keeps_its_form() -> None:
+    ledger = Ledger([hit(None, 1, "")])
+    apply(ledger.plan(book(small="1", large="4")), ledger)
+    assert [each.avoided_nanos for each in ledger.rows.values()] == [None, None]
+    assert sums_of(ledger) == (0, 4 * 10**9)
+
+
+def test_prices_by_the_second_determine_nothing_of_a_hit() -> None:
+    """How long buying its answer took stands in no row."""
+    rates = [Rate(model, None, Decimal(1), Decimal(1), per_second=Decimal(1)) for model in ("small", "large")]
+    prices = PriceBook(rates, EmptyCatalogue(), "flag")
+    by_second = BookCharges(prices, Terms(), SERVED, lambda route, model, backend: ("large", "b"))
+    assert not Ledger([hit(7, 9, "rates:x")]).plan(by_second).corrections
 
 
 def test_a_route_that_is_gone_leaves_its_baseline_alone() -> None:

@@ -11,6 +11,7 @@ import pytest
 from gateway.commands.route import request_of
 from router.model import ArtefactError, load, save
 from router.model.archive import Archive, write
+from router.model.fitting import WAVES
 from router.model.learned import fields_of
 
 
@@ -58,9 +59,10 @@ def test_a_damaged_file_is_refused(tmp_path: Path, fields: dict[str, Any]) -> No
     ("name", "value", "words"),
     [
         ("slopes", None, "slopes is missing"),
-        ("slopes", np.zeros(3, np.float32), r"slopes has the shape \(3,\), not \(\d+\)"),
+        ("slopes", np.zeros(3, np.float32), r"slopes has the shape \(3,\), not \(\d+, \d+\)"),
         ("waves", np.zeros((2, 2), np.float32), "waves has the shape"),
-        ("phases", np.full(1024, np.nan, np.float32), "phases has values that are no numbers"),
+        ("squares_inside", np.zeros((7, 1), np.float32), "squares_inside has the shape"),
+        ("phases", np.full(WAVES, np.nan, np.float32), "phases has values that are no numbers"),
         ("shares", np.zeros(201, np.int64), "shares is of type int64"),
         ("lexicon_version", "another", "lexicon_version is another; .*calibrate again"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from math import cos, log1p, sqrt
+from math import cos, exp, log1p, sqrt
 from typing import TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from router.model import SHIPPED, LearnedGain, load
 from router.model.archive import Archive
+from router.model.head import Head
 from router.model.learned import KNOWN_NOVELTY
 from router.model.reading import Reading, read_text
 from router.model.surface import MARKS, NAMES, SIGNS
@@ -171,11 +172,47 @@ def test_a_gain_is_what_its_formula_says(model: LearnedGain, shipped: Shipped, t
 
     head = model.head
     if found.known:
-        curved = inputs @ head.directions.astype(np.float64) + head.phases
-        gain = sum(cos(at) * wave for at, wave in zip(curved.tolist(), head.waves.tolist(), strict=True))
-        gain += float(inputs @ head.slopes) + head.offset
+        gain = plain_gain(head, inputs)
         assert found.gain == pytest.approx(max(-1.0, min(1.0, gain)), abs=1e-5)
         assert float(head.gains(model.lexicon.inputs(reading))) == pytest.approx(gain, abs=1e-5)
+
+
+def plain_gain(head: Head, inputs: Numbers) -> float:
+    curved = inputs @ head.directions.astype(np.float64) + head.phases
+    waves = [cos(at) for at in curved.tolist()]
+    told = (inputs @ head.slopes + head.offsets).tolist()
+    kinds = head.kinds
+    for column, weights in enumerate(head.waves.T.tolist()):
+        told[column] += sum(wave * weight for wave, weight in zip(waves, weights, strict=True))
+    for kind, weights in enumerate(head.squares.T.tolist()):
+        told[1 + 2 * kinds + kind] += sum(w * x * x for w, x in zip(weights, inputs.tolist(), strict=True))
+    likeness = [exp(like) for like in told[1 + kinds : 1 + 2 * kinds]]
+    gain: float = told[0]
+    for kind in range(kinds):
+        within = 1 / (1 + exp(-max(-100.0, told[1 + 2 * kinds + kind])))
+        gain += told[1 + kind] * likeness[kind] / sum(likeness) * within
+    return gain
+
+
+def test_a_head_without_kinds_says_what_its_first_column_says(model: LearnedGain) -> None:
+    shipped = model.head
+    assert shipped.kinds >= 2
+    bare = shipped._replace(
+        waves=shipped.waves[:, :1],
+        slopes=shipped.slopes[:, :1],
+        offsets=shipped.offsets[:1],
+        squares=shipped.squares[:, :0],
+    )
+    inputs = np.random.default_rng(0).normal(size=(5, len(shipped.slopes))).astype(np.float32)
+    assert bare.gains(inputs) == pytest.approx([plain_gain(bare, row) for row in inputs], abs=1e-4)
+    assert bare.gains(inputs) == pytest.approx(shipped.told(inputs)[:, 0], abs=1e-4)
+
+
+def test_far_outside_every_kind_the_head_for_all_speaks(model: LearnedGain) -> None:
+    far = np.full((1, len(model.head.slopes)), 40.0, np.float32)
+    told = model.head.told(far)
+    assert (told[0, 1 + 2 * model.head.kinds :] < -10).all()
+    assert model.head.gains(far) == pytest.approx(told[:, 0], abs=1e-4)
 
 
 def test_the_texts_are_of_both_kinds(model: LearnedGain) -> None:

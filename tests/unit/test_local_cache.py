@@ -217,6 +217,9 @@ async def test_storage_is_metered_in_whole_byte_seconds_and_given_until_booked()
     assert await it.take_storage() == []
 
 
+CLASSES = ("cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "took_us")
+
+
 def test_the_bound_counts_what_python_uses() -> None:
     number, body = 4_000, 100
     it = cache(total=10**9, tenant=10**9)
@@ -224,6 +227,9 @@ def test_the_bound_counts_what_python_uses() -> None:
     tracemalloc.start()
     for n in range(number):
         made = entry(f"hit_{secrets.token_hex(13)}", body=secrets.token_bytes(body), stored_us=NOW_US + n)
+        made = made._replace(
+            **{name: 1_000 * at + n for at, name in enumerate(("input_tokens", "output_tokens", *CLASSES), 1)}
+        )
         keys = (EntryKey(secrets.token_bytes(32)), EntryKey(secrets.token_bytes(32)))
         it.keep(Kept(PartitionKey(secrets.token_bytes(32)), keys, made, None, 0))
         del made, keys

@@ -49,7 +49,9 @@ def test_a_file_of_the_first_release_keeps_its_rows(tmp_path: Path) -> None:
         assert ledger.append([make_event(number) for number in range(12)]) == 2
     events = query_events(open_reader(url))
     assert [event.kind for event in events] == ["attempt", "hit"] * 5 + ["attempt"] * 2
-    assert usage_report(open_reader(url), ReportQuery(("tenant",))).totals.hits == 5
+    totals = usage_report(open_reader(url), ReportQuery(("tenant",))).totals
+    assert (totals.hits, totals.unpriced_hits) == (5, 0)
+    assert totals.saved_by_cache_nanos == 5 * (9000 - 1100), "an old hit avoided its baseline"
 
 
 def test_every_table_is_as_the_code_describes_it(ledger_url: str) -> None:

@@ -217,7 +217,7 @@ def test_nothing_used_is_zeros_and_unknown_money(report: Report) -> None:
     assert told.totals == UsageSums(
         **{**dict.fromkeys(UsageSums.__slots__, 0), **dict.fromkeys(
             ("list_nanos", "cost_nanos", "baseline_nanos", "saved_by_cache_nanos", "saved_by_route_nanos",
-             "gpu_nanos", "provisional_gpu_nanos")
+             "gpu_nanos", "provisional_gpu_nanos", "cache_audit_nanos")
         )}
     )  # fmt: skip
     assert render_text(told) == "No usage in this period.\n"

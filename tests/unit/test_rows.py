@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -23,21 +24,25 @@ RULED = Routing(None, None, None, None, 0, "")
 
 @pytest.mark.parametrize("usage", [None, TokenUsage(), HOURLY])
 @pytest.mark.parametrize("routing", [None, SCORED, RULED])
-def test_an_event_is_its_row_and_back(usage: TokenUsage | None, routing: Routing | None) -> None:
-    event = make_event(1, usage=usage, routing=routing)
+@pytest.mark.parametrize("avoided", [None, 0, 17])
+def test_an_event_is_its_row_and_back(
+    usage: TokenUsage | None, routing: Routing | None, avoided: int | None
+) -> None:
+    event = make_event(1, usage=usage, routing=routing, avoided_nanos=avoided)
     row = to_row(event)
     assert len(row) == len(COLUMNS)
     assert from_row(row) == event
 
 
-def test_the_shorter_form_is_padded_and_nothing_else_is() -> None:
+def test_the_shorter_forms_are_padded_and_nothing_else_is() -> None:
     event = make_event(1, usage=TokenUsage(10, 0, 50, 5))
     short = to_row(event)[: -len(ADDED_COLUMNS)]
     assert from_row(short) == event
     assert whole(short) == (*short, *(None,) * len(ADDED_COLUMNS))
-    older = to_row(event)[: -len(ROUTING_COLUMNS)]
+    older = to_row(event)[: -len(ROUTING_COLUMNS) - 1]
     assert from_row(older) == event
-    assert whole(to_row(event)[:-1]) == to_row(event)[:-1]
+    assert from_row(to_row(replace(event, routing=SCORED))[:-1]) == replace(event, routing=SCORED)
+    assert whole(to_row(event)[:-2]) == to_row(event)[:-2]
     assert whole(to_row(event)) == to_row(event)
     assert whole(short[:-1]) == short[:-1]
 
