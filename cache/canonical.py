@@ -203,9 +203,37 @@ def _cut_end(words: list[str]) -> list[str]:
     return words
 
 
+_TO_WAYS = {
+    tuple(each.split())
+    for each in (
+        "what is best way to", "what is good way to", "what is way to", "what is some way to",
+        "what is some best way to", "what is some good way to", "what is some of best way to",
+        "which is best way to", "what is different way to", "is there way to", "is there any way to",
+    )
+}  # fmt: skip
+_FREE = listed("some any")
+
+
 def _framed(words: list[str]) -> list[str]:
-    """`how do I`, `how can one`, `how should we`: how to."""
-    if len(words) < 4 or words[0] != "how" or words[1] not in {"do", "can", "should"}:
+    """`how do I`, `what are the best ways to`: how to; `which are some good`: what is good."""
+    if len(words) < 4:
+        return words
+    if words[0] == "how":
+        return _how_to(words)
+    if "way" in words[2:7] and words[0] in _ASK_FOR_WAYS:
+        end = words.index("way") + 2
+        if tuple(words[:end]) in _TO_WAYS and end < len(words) and words[end][0].isalpha():
+            return ["how", "to", *words[end:]]
+    if words[0] in ("what", "which") and words[1] == "is":
+        return ["what", "is", *words[3 if words[2] in _FREE and words[3] != "of" else 2 :]]
+    return words
+
+
+_ASK_FOR_WAYS = frozenset({"what", "which", "is"})
+
+
+def _how_to(words: list[str]) -> list[str]:
+    if words[1] not in {"do", "can", "should"}:
         return words
     if words[2] not in _PERSONS or words[3] in _OF_THE_ONE_ASKED or not words[3][0].isalpha():
         return words

@@ -83,12 +83,27 @@ _NOT_PLURAL = listed(
     """
 )
 """Words in -s that are no plural, or whose plural means something else."""
+_IRREGULAR = {
+    **{f"{one}s": one for one in listed(
+        """
+        movie cookie selfie zombie brownie calorie rookie newbie smoothie hoodie hippie prairie genie birdie
+        pixie goalie foodie techie veggie budgie sortie collie junkie yuppie freebie
+        """
+    )},
+    **{f"{one}es": one for one in listed("hero potato tomato echo mosquito volcano torpedo veto go do")},
+    "wives": "wife", "knives": "knife", "wolves": "wolf", "shelves": "shelf", "halves": "half",
+    "thieves": "thief", "loaves": "loaf", "calves": "calf", "viruses": "virus", "buses": "bus",
+    "bonuses": "bonus", "campuses": "campus", "statuses": "status", "ourselves": "ourselves",
+    "yourselves": "yourselves", "themselves": "themselves",
+}  # fmt: skip
 
 
 def singular(word: str) -> str:
     """Of a word in lower case. Only the regular plural; a word that might not be one stays."""
     if len(word) < 4 or word[-1] != "s" or word in _NOT_PLURAL or word[-2] in "sui'’":
         return word
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
     if word.endswith("ies"):
         return word[:-3] + "y" if len(word) > 4 else word[:-1]
     if word.endswith(("ches", "shes", "sses", "xes", "zzes")):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from benchmarks.cache.sources import Asked, Pair
 from benchmarks.cache.streams import nearest, vectors
 from benchmarks.cache.train import Reader
+from benchmarks.cache.trap_pairs import TrapPair
 from cache.canonical import canonical
 from cache.judging.judge import Judge
 from cache.judging.verifier import Verifier
@@ -73,9 +75,29 @@ def traps(trapped: Sequence[Pair], reader: Reader, model: Verifier) -> dict[str,
 
 
 def _served(pair: Pair, judge: Judge) -> bool:
-    if canonical(pair.one) == canonical(pair.other):
+    return _would_serve(judge, pair.one, pair.other)
+
+
+def _would_serve(judge: Judge, asked: str, kept: str) -> bool:
+    if canonical(asked) == canonical(kept):
         return True
-    return judge.judge(judge.prepare(pair.one), judge.prepare(pair.other)).score >= judge.model.threshold
+    return judge.judge(judge.prepare(asked), judge.prepare(kept)).score >= judge.model.threshold
+
+
+def own_traps(trapped: Iterable[TrapPair], reader: Reader, model: Verifier) -> dict[str, tuple[int, int]]:
+    """By capability: pairs, and those of which either would be served for the other."""
+    judge = Judge(LexiconVectors(reader.lexicon), model)
+    found: dict[str, tuple[int, int]] = {}
+    for pair in trapped:
+        all_, wrong = found.get(pair.capability, (0, 0))
+        either = _would_serve(judge, pair.one, pair.other) or _would_serve(judge, pair.other, pair.one)
+        found[pair.capability] = (all_ + 1, wrong + either)
+    return found
+
+
+def is_held_out(answer: str) -> bool:
+    """One half of the classes, by their hash."""
+    return bool(hashlib.sha256(answer.encode()).digest()[0] & 1)
 
 
 def _by_cosine(stream: Sequence[Asked], reader: Reader) -> list[bool]:

@@ -30,7 +30,7 @@ from router.model.lexicon import Lexicon
 
 Numbers = NDArray[np.float32]
 INTENTS = ("banking77", "clinc150")
-VERSION = "2026-11"
+VERSION = "2026-11.2"
 STRICT_THRESHOLD = 0.88
 """One for all strict partitions. Chosen with the traps and the stream of questions in view: below it,
 hits that ask something else become frequent."""
@@ -62,7 +62,7 @@ class Reader:
         a, b = self.prepared(one), self.prepared(other)
         if vetoes.early(a.reading, b.reading):
             return None
-        compared = vetoes.compare(a.reading, b.reading)
+        compared = vetoes.compare(a.reading, b.reading, a.unknown | b.unknown)
         if vetoes.late(compared):
             return None
         return features(a, b, compared, self.words)
@@ -72,7 +72,7 @@ class Reader:
         a, b = self.prepared(one), self.prepared(other)
         if a.reading.literal or b.reading.literal:
             return None
-        return features(a, b, vetoes.compare(a.reading, b.reading), self.words)
+        return features(a, b, vetoes.compare(a.reading, b.reading, a.unknown | b.unknown), self.words)
 
     def rows(self, asked: Iterable[tuple[str, str, bool]], *, strict: bool = True) -> Rows:
         read = self.row if strict else self.loose_row

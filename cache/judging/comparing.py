@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -19,7 +19,8 @@ class Difference(NamedTuple):
     kept: tuple[int, ...]
 
 
-def differ(asked: Reading, kept: Reading) -> Difference:
+def differ(asked: Reading, kept: Reading, unknown: Collection[str] = ()) -> Difference:
+    """`unknown` are words that are none, as far as is known: one of them may be a word with two slips."""
     free: dict[str, list[int]] = {}
     for place in sorted(kept.solid, reverse=True):
         free.setdefault(kept.heads[place], []).append(place)
@@ -32,18 +33,28 @@ def differ(asked: Reading, kept: Reading) -> Difference:
             left.append(place)
     right = sorted(place for places in free.values() for place in places)
     if left and right:
-        left, right = _misspelt(asked, kept, pairs, left, right)
+        left, right = _misspelt(asked, kept, pairs, left, right, unknown)
         left, right = _compounds(asked.words, kept.words, left, right)
         right, left = _compounds(kept.words, asked.words, right, left)
     return Difference(tuple(sorted(pairs)), tuple(left), tuple(right))
 
 
 def _misspelt(
-    asked: Reading, kept: Reading, pairs: list[tuple[int, int]], left: list[int], right: list[int]
+    asked: Reading,
+    kept: Reading,
+    pairs: list[tuple[int, int]],
+    left: list[int],
+    right: list[int],
+    unknown: Collection[str],
 ) -> tuple[list[int], list[int]]:
     for one in left[:]:
         for other in right:
-            if one_slip(asked.heads[one], kept.heads[other]) or one_slip(asked.words[one], kept.words[other]):
+            mine, yours = asked.words[one], kept.words[other]
+            if (
+                one_slip(asked.heads[one], kept.heads[other])
+                or one_slip(mine, yours)
+                or ((mine in unknown) != (yours in unknown) and slipped(mine, yours))
+            ):
                 pairs.append((one, other))
                 left, right = [x for x in left if x != one], [x for x in right if x != other]
                 break
@@ -75,3 +86,28 @@ def one_slip(one: str, other: str) -> bool:
         return short[at:] == long[at + 1 :]
     swapped = short[at : at + 2] == long[at : at + 2][::-1] and short[at + 2 :] == long[at + 2 :]
     return swapped or short[at + 1 :] == long[at + 1 :]
+
+
+def slipped(one: str, other: str) -> bool:
+    """Words with one first letter, at most two letters apart in long ones and one in short ones."""
+    if one[0] != other[0] or min(len(one), len(other)) < 5:
+        return False
+    most = 2 if min(len(one), len(other)) > 7 else 1
+    return abs(len(one) - len(other)) <= most and _apart(one, other, most) <= most
+
+
+def _apart(one: str, other: str, most: int) -> int:
+    """Letters left out, put in, exchanged or swapped with the next (optimal string alignment)."""
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for at, letter in enumerate(one, 1):
+        row = [at]
+        for place, another in enumerate(other, 1):
+            cost = min(last[place] + 1, row[place - 1] + 1, last[place - 1] + (letter != another))
+            if at > 1 and place > 1 and letter == other[place - 2] and one[at - 2] == another:
+                cost = min(cost, before[place - 2] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+        before, last = last, row
+    return last[-1]

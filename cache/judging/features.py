@@ -27,11 +27,18 @@ SIGNS = (-1, -1, -1, -1, -1, 1, -1, 1, 1, -1, -1, -1, -1)
 class Prepared:
     """A text, ready to be compared many times."""
 
-    __slots__ = ("direction", "mass", "reading", "solid_words")
+    __slots__ = ("direction", "mass", "parts", "reading", "solid_words", "unknown")
 
-    def __init__(self, reading: Reading, words: Words) -> None:
+    def __init__(self, reading: Reading, words: Words, parts: tuple[Prepared, ...] = ()) -> None:
         self.reading = reading
+        self.parts = parts
         self.solid_words = tuple(reading.words[place] for place in sorted(reading.solid))
+        self.unknown = frozenset(
+            word
+            for word in self.solid_words
+            if len(word) > 4 and word.isalpha() and word not in reading.names and not words[word].known
+        )
+        """Misspelt, perhaps: not names."""
         self.mass = sum(words[word].weight for word in self.solid_words)
         self.direction = words.sum(reading.words)
 

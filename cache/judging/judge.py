@@ -6,11 +6,15 @@ from typing import NamedTuple
 
 from cache.judging import vetoes
 from cache.judging.features import Prepared, features
+from cache.judging.parts import parts
 from cache.judging.reading import read
 from cache.judging.support import unsupported
 from cache.judging.vectors import Words
 from cache.judging.verifier import Verifier
 from cache.question import WordVectors
+
+SURE = 0.999
+"""The score of texts in which nothing but grammar differs. A threshold of 1 serves none of them either."""
 
 
 class Verdict(NamedTuple):
@@ -29,17 +33,27 @@ class Judge:
 
     def prepare(self, text: str) -> Prepared:
         """What is needed of one text, made once: of a stored question when it is stored."""
-        return Prepared(read(text), self._words)
+        own = tuple(Prepared(read(part), self._words) for part in parts(text))
+        return Prepared(read(text), self._words, own)
 
     def judge(self, asked: Prepared, kept: Prepared) -> Verdict:
+        """Of what is kept, one of its questions is enough; of what is asked, all must be answered."""
+        whole = self._judge(asked, kept)
+        if not kept.parts or self.model.regime != "strict" or whole.score >= self.model.threshold:
+            return whole
+        return max((whole, *(self._judge(asked, part) for part in kept.parts)), key=lambda told: told.score)
+
+    def _judge(self, asked: Prepared, kept: Prepared) -> Verdict:
         mine, yours = asked.reading, kept.reading
         strict = self.model.regime == "strict"
         veto = vetoes.early(mine, yours) if strict else vetoes.unreadable(mine, yours)
         if veto:
             return Verdict(0.0, veto)
-        compared = vetoes.compare(mine, yours)
+        compared = vetoes.compare(mine, yours, asked.unknown | kept.unknown)
         if strict:
             veto = vetoes.late(compared) or unsupported(compared, asked, kept, self._words)
             if veto:
                 return Verdict(0.0, veto)
+            if vetoes.nothing(compared):
+                return Verdict(SURE, "")
         return Verdict(self.model.score(features(asked, kept, compared, self._words)), "")

@@ -11,10 +11,18 @@ _AUXILIARIES = listed(
     "is am do did was can could should would will shall may might must have had be ought need dare"
 )
 _QUALITIES = listed(
-    "best good great top easy easiest simple simplest effective efficient proper right correct"
+    """
+    best good great top easy easiest simple simplest effective efficient proper right correct better
+    practical successful
+    """
 )
-_FILLERS = listed("the some a most any of your few different various possible main")
-_WAYS = listed("way method technique trick step process procedure approach tip")
+_FILLERS = listed(
+    """
+    the some a most any of your few different various possible main basic major key primary real true
+    actual exact potential likely underlying fundamental very
+    """
+)
+_WAYS = listed("way method technique trick step process procedure approach tip strategy anyway")
 _HOW_MUCH = listed(
     """
     many much long often old far big large tall high deep fast soon late wide heavy expensive likely
@@ -49,32 +57,71 @@ _STARTS: dict[tuple[str, ...], str] = dict(
         *_phrases(
             "feels", "how do it feel like to", "how is it to", "what is it like", "what do it feel like"
         ),
+        *_phrases("feels", "how is it like to", "what do it feel to", "how do it feel when you|i|one"),
         *_phrases("what-if", "what if", "what would|will|do happen if|when", "what happen if|when"),
         *_phrases("opinion", "what do|did you|people think about|of", "how do you feel about"),
         *_phrases("opinion", "what is your|you opinion|thought|view|take on|about|of|regarding"),
+        *_phrases("opinion", "what is your honest|personal opinion|view about|of|on", "thought on|about"),
+        *_phrases("opinion", "any thought on|about", "your opinion|view|thought on|about|of"),
         *_phrases("meaning", "what is meaning|definition of", "what is meant by", "define"),
+        *_phrases("meaning", "meaning|definition of", "what do you mean|understand by", "what do you call"),
         *_phrases("howto", "how to", "how do|can|should|could|would i|we|you|one|u"),
         *_phrases("howto", "what should|can|could i|we|you|one do to", "what do i|you|we need to do to"),
+        *_phrases("howto", "how may|might|shall|must|will i|we|one", "how may|might|must you", "how am i to"),
+        *_phrases("howto", "how do|can|could|should|would someone|anyone|somebody|anybody"),
+        *_phrases("howto", "what can|should|could|must be done to", "what must i|we|you|one do to"),
+        *_phrases("howto", "what do i|you|we|one do|have to do to", "what do i|you|we|one do in order to"),
+        *_phrases("howto", "what should|can|could i|we|you|one do in order to"),
         *_phrases(
-            "why", "why", "how come", "what cause", "what is reason|cause|reasons for|of|behind|why|that"
+            "why",
+            "why",
+            "how come",
+            "why is it that",
+            "why is it|that",
+            "what cause",
+            "what is reason|cause|reasons for|of|behind|why|that",
         ),
         *_phrases("why", "what is reason behind", "for what reason"),
+        *_phrases("why-should", "why should i|we|you|one|someone|anyone|people|somebody"),
         *_phrases(
             "what", "where|when is best|good", "do you have any", "can you suggest|recommend any|some", "any"
         ),
+        *_phrases(
+            "what",
+            "can|could|would you|anyone|someone|anybody|somebody suggest|recommend",
+            "can|could|would you|anyone|someone|anybody|somebody suggest|recommend me|some|any",
+            "can|could|would you|anyone|someone|anybody|somebody suggest|recommend me some|any",
+            "suggest|recommend me|some|any",
+            "suggest|recommend me some|any",
+        ),
+        *_phrases("how-long", "how much time"),
+        *_phrases("how-many", "what is number of", "what is total number of"),
+        *_phrases("how-old", "what is age of"),
+        *_phrases("how-tall", "what is height of"),
+        *_phrases("how-far", "what is distance between|of|from|to"),
+        *_phrases("how-deep", "what is depth of"),
         *_phrases("when", "when", "what time|year|date|day"),
-        *_phrases("where", "where"),
+        *_phrases("where", "where", "where can|do|could|should|would|may|might i|we|you|one find|get|obtain"),
+        *_phrases("where", "where to find|get|obtain"),
         *_phrases("who", "who", "whom", "whose"),
         *_phrases("yes-no", "is it true that", "do you think that", "do you think", "do you believe that"),
-        *_phrases("possible", "is it possible to|for|that", "is there a|any way to", "is there way to"),
+        *_phrases("possible", "is it possible to|for|that", "is it possible that i|we|you|one can|could"),
+        *_phrases("possible", "is it possible for i|we|you|one|someone|anyone|me|us to"),
         *_phrases("possible", "can i|we|you|one|people|someone|anyone"),
     ]
 )
+_OF_YOU = frozenset((helper, "you") for helper in ("can", "could", "will", "would"))
+_MINE = listed("me my us our")
+"""`can you be my friend` asks it of you, `can you travel in time` of anybody."""
 _LONGEST = max(map(len, _STARTS))
 
 
 def kind(words: Sequence[str]) -> Kind:
-    """Of a question's words, as `canonical` folds them."""
+    """Of a question's words, as `frames.rewritten` leaves them."""
+    if words and words[0][0] == "<" and len(words[0]) > 1:
+        return Kind(words[0][1:-1], 1)
+    if tuple(words[:2]) in _OF_YOU and not _MINE.isdisjoint(words):
+        return Kind("request", 2)
     for length in range(min(_LONGEST, len(words)), 0, -1):
         name = _STARTS.get(tuple(words[:length]))
         if name is not None:
@@ -84,10 +131,24 @@ def kind(words: Sequence[str]) -> Kind:
     first = words[0]
     if first == "how":
         second = words[1] if len(words) > 1 else ""
-        return Kind(f"how-{second}", 2) if second in _HOW_MUCH else Kind("how", 1)
+        return Kind(f"how-{_ALSO.get(second, second)}", 2) if second in _HOW_MUCH else Kind("how", 1)
     if first in ("what", "which"):
         return _what(words)
+    if first == "is" and words[1:2] == ["there"]:
+        return _is_there(words)
     return Kind("yes-no", 0) if first in _AUXILIARIES else _ask(words)
+
+
+_ALSO = {"large": "big", "difficult": "hard", "high": "tall", "wide": "big"}
+
+
+def _is_there(words: Sequence[str]) -> Kind:
+    """`is there a way to` asks how, `are there any good films` which."""
+    end, name = _noun(words, 2)
+    if name == "howto":
+        return Kind(name, end)
+    place = 3 if words[2:3] in (["any"], ["some"]) else 2
+    return Kind("what", place) if words[place : place + 1] in (["good"], ["best"]) else Kind("yes-no", 0)
 
 
 def _what(words: Sequence[str]) -> Kind:
@@ -116,6 +177,8 @@ def _noun(words: Sequence[str], place: int) -> tuple[int, str]:
         return place + 3, "howto"
     if word in ("reason", "cause") and behind in ("for", "of", "behind", "why", "that"):
         return place + 2, "why"
+    if word == "reason" and behind == "to":
+        return place + 2, "why-should"
     if word in ("difference", "distinction") and behind in ("between", "in"):
         return place + 2, "difference"
     return start, ""
@@ -124,7 +187,7 @@ def _noun(words: Sequence[str], place: int) -> tuple[int, str]:
 _ALIKE = frozenset(
     frozenset(pair.split("="))
     for pair in listed(
-        "what=ask howto=ask why=ask what=meaning meaning=ask difference=ask feels=ask possible=howto"
+        "what=ask howto=ask why=ask what=meaning meaning=ask difference=ask feels=ask cost=ask"
     )
 )
 

@@ -7,9 +7,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from cache.canonical import folded, is_about_words, is_literal, polite_removed
+from cache.judging.frames import moved, rewritten
 from cache.judging.kinds import kind
+from cache.judging.phrases import joined
 from cache.judging.stems import stem
-from cache.judging.synonyms import SYNONYM, joined
+from cache.judging.synonyms import SYNONYM
 from cache.judging.tables import NEGATIONS, SOFT
 from cache.wording import split
 
@@ -44,24 +46,11 @@ def head(word: str) -> str:
     return SYNONYM.get(word) or SYNONYM.get(stemmed) or stemmed
 
 
-_ASIDES = (
-    ("in", "your", "opinion"),
-    ("according", "to", "you"),
-    ("and", "why"),
-    ("?", "why"),
-    ("and", "how"),
-)
-"""At the end they ask for no other answer."""
-
-
 def read(text: str) -> Reading:
     literal = is_literal(text.strip())
     signs = [] if literal else split(text)
     literal = literal or is_about_words(signs)
-    words = polite_removed(folded(signs))
-    for ending in _ASIDES:
-        if len(words) > len(ending) + 2 and tuple(words[-len(ending) :]) == ending:
-            words = words[: -len(ending)]
+    words = rewritten(polite_removed(folded(moved(signs))))
     found = kind([word.lower() for word in words])
     words = joined(words[found.length :])
     heads = tuple(head(word.lower()) for word in words)
@@ -85,7 +74,7 @@ def _negated(words: Sequence[str], heads: Sequence[str], solid: frozenset[int]) 
     for place, word in enumerate(words):
         if word in NEGATIONS or (word.endswith("n't")):
             behind = next((heads[at] for at in range(place + 1, len(words)) if at in solid), "")
-            said.append(f"{'not' if word in ('not', 'no') else word} {behind}")
+            said.append(f"{'not' if word in ('not', 'no') else head(word)} {behind}")
     return tuple(said)
 
 

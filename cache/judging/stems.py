@@ -32,6 +32,8 @@ def stem(word: str) -> str:
     """Of a word in lower case. `-ing`, `-ed`, `-ly` and a silent `e` go; short words stay."""
     if word in _IRREGULAR:
         return _IRREGULAR[word]
+    if word[-1].isdigit():
+        return word
     if len(word) > 7 and _BRITISH.search(word):
         word = _BRITISH.sub(r"iz\1", word)
     for ending in ("ingly", "edly", "ing", "ied", "ed", "ly"):

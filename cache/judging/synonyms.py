@@ -18,7 +18,7 @@ uk britain
 quick fast rapid quickly rapidly
 increase boost
 reduce decrease lessen
-big large huge
+big large huge enormous gigantic massive
 small little tiny
 tough difficult hard
 job employment
@@ -58,7 +58,7 @@ crazy insane
 weird strange odd
 wrong incorrect
 famous well-known popular
-important significant
+important significant crucial vital
 whole entire
 everybody everyone
 maybe perhaps
@@ -71,7 +71,7 @@ advice tip suggestion
 purpose objective
 price cost fee
 salary wage pay
-university college
+university college uni
 maths mathematic math
 television tv
 bicycle bike
@@ -91,7 +91,7 @@ hr hour
 kg kilogram
 km kilometer
 best good great greatest finest nice top favorite
-prepare preparation
+prepare preparation prep
 recommend suggest
 describe explain
 mean meaning meant means
@@ -150,8 +150,8 @@ topic subject
 beginner newbie novice
 destination attraction spot
 procedure process
-advantage benefit pro
-disadvantage drawback con downside
+advantage benefit pro pros merit
+disadvantage drawback con cons downside demerit
 sex intercourse
 income earning
 buddy friend
@@ -181,94 +181,120 @@ empty blank
 quiet silent
 strong powerful
 rude impolite
-clothes clothing
+clothes clothing apparel
 illness sickness ill sick
 win victory
+infant baby
+puppy pup
+murder homicide
+truck lorry
+vaccine vaccination
+medicine medication
+stomach belly tummy
+pimple acne zit
+exercise workout
+thin skinny
+deactivate disable
+startup start-up
+ecommerce e-commerce
+shy timid
+brave courageous
+funny hilarious humorous
+boring dull
+ugly unattractive
+dangerous hazardous
+effective efficient
+annual yearly annually
+daily everyday
+often frequently
+rarely seldom
+immediately instantly
+faster quicker
+easy easily
+hide conceal
+shout yell scream
+verify confirm
+attempt try
+convert transform
+change alter modify
+replace substitute
+hire recruit employ
+contain include comprise
+predict forecast
+evaluate assess
+achieve attain accomplish
+protect safeguard
+ban prohibit outlaw
+stay remain
+keep maintain retain
+hate detest despise
+concentrate focus concentration
+relieve ease alleviate
+programming coding
+programmer coder
+undergrad undergraduate
+grad graduate
+teacher instructor
+colleague coworker
+employee worker
+grandmother grandma granny
+grandfather grandpa
+gay homosexual
+cop policeman
+gun firearm
+money cash
+dollar buck
+coupon voucher
+restaurant eatery
+marijuana weed cannabis
+celebrity celeb
+story tale
+quote quotation
+universe cosmos
+alien extraterrestrial
+message msg
+country nation
+place location
+area region
+pain ache
+skill ability
+opinion viewpoint
+feature characteristic trait
+amount quantity
+rule regulation
+responsibility duty obligation
+risk danger
+syllabus curriculum
+institute institution
+hobby pastime
+hairstyle haircut
+perfume fragrance cologne
+global worldwide
+prevent avoid
+myself yourself oneself ourselves yourselves
+koran quran qur'an
+muhammad mohammed mohammad
+operate function
+doctorate phd
+author writer
+or /
+destroy ruin
+notify inform
+assume presume
+discover uncover
+imagine envision
+compel force
+inherit inheritance
+depart departure
+arrive arrival
+survive survival
+analyze analysis
+grow growth
+invest investment
+argue argument
+behave behavior
+believe belief
 """
 
 SYNONYM = {word: group.split()[0] for group in _GROUPS.strip().splitlines() for word in group.split()}
 """Word -> the one of its group that stands for it."""
-
-_PHRASES = """
-cell phone=phone
-mobile phone=phone
-smart phone=phone
-united states=usa
-united kingdom=uk
-united states of america=usa
-get rid of=remove
-getting rid of=remove
-rid of=remove
-find out=know
-figure out=know
-wake up=wake
-get up=wake
-give up=quit
-work out=workout
-log in=login
-sign in=login
-sign up=signup
-set up=setup
-for free=free
-on internet=online
-from internet=online
-over internet=online
-through internet=online
-using internet=online
-via internet=online
-on web=online
-from online=online
-right now=now
-this day=now
-at present=now
-at moment=now
-nowaday=now
-currently=now
-a lot of=many
-lot of=many
-lots of=many
-such as=like
-in order to=to
-so as to=to
-as well as=and
-no one=nobody
-have to=must
-going to=will
-real life=life
-so far=ever
-of all time=ever
-all time=ever
-in history=ever
-year old=old
-each other=other
-part time=part-time
-full time=full-time
-weight loss=lose weight
-losing weight=lose weight
-reduce weight=lose weight
-"""
-PHRASES = {
-    tuple(said.split()): tuple(meant.split())
-    for said, _, meant in (line.partition("=") for line in _PHRASES.strip().splitlines())
-}
-"""Words that say one thing together -> what is read instead."""
-_FIRSTS = frozenset(said[0] for said in PHRASES)
-
-
-def joined(words: list[str]) -> list[str]:
-    """With each phrase as what it says, the longest first."""
-    if _FIRSTS.isdisjoint(words):
-        return words
-    read: list[str] = []
-    place = 0
-    while place < len(words):
-        for length in (4, 3, 2):
-            meant = PHRASES.get(tuple(words[place : place + length]))
-            if meant is not None:
-                read += meant
-                place += length
-                break
-        else:
-            read.append(words[place])
-            place += 1
-    return read

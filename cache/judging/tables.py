@@ -7,7 +7,7 @@ from cache.wording import listed
 NEGATIONS = listed(
     """
     not no never none nobody nothing nowhere neither nor without hardly barely cannot lack lacking
-    unable fail avoid prevent stop except unless instead refuse
+    unable fail avoid prevent stop quit except unless instead refuse
     """
 )
 """Words that turn a sentence round; one more or fewer on a side and the answers differ."""

@@ -6,14 +6,17 @@ that only one side has is a veto by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import pairwise
 from typing import NamedTuple
 
+from cache.judging import shifts
 from cache.judging.antonyms import opposite
+from cache.judging.classes import NAMES, siblings
 from cache.judging.comparing import Difference, differ
 from cache.judging.kinds import alike
 from cache.judging.reading import Reading, head
+from cache.judging.stems import stem
 from cache.judging.tables import (
     DIRECTIONS,
     GENERIC,
@@ -43,8 +46,8 @@ class Compared(NamedTuple):
         return self.left + self.right
 
 
-def compare(asked: Reading, kept: Reading) -> Compared:
-    difference = differ(asked, kept)
+def compare(asked: Reading, kept: Reading, unknown: Collection[str] = ()) -> Compared:
+    difference = differ(asked, kept, unknown)
     left = tuple(asked.words[place] for place in difference.asked)
     right = tuple(kept.words[place] for place in difference.kept)
     return Compared(asked, kept, difference, left, right)
@@ -75,6 +78,21 @@ def late(c: Compared) -> str:
     return ""
 
 
+def _soft(text: Reading) -> set[str]:
+    return {word for place, word in enumerate(text.words) if place not in text.solid}
+
+
+def nothing(c: Compared) -> bool:
+    """Whether one kind of question is asked in the same words but for grammar: there is nothing to weigh."""
+    return (
+        c.asked.kind == c.kept.kind
+        and bool(c.difference.pairs)
+        and not c.only
+        and len(_soft(c.asked) ^ _soft(c.kept)) <= 1
+        and all(stem(c.asked.words[one]) == stem(c.kept.words[other]) for one, other in c.difference.pairs)
+    )
+
+
 def _kind(c: Compared) -> bool:
     """Two ways to ask must leave nothing else to differ; a yes-no question turns round on any word."""
     if c.asked.kind != c.kept.kind or c.asked.kind in ("yes-no", "possible"):
@@ -83,7 +101,7 @@ def _kind(c: Compared) -> bool:
 
 
 _SMALL_WORDS = frozenset(
-    {"to", "if", "and", "that", "as", "with", "ever", "fully", "completely", "actual", "from"}
+    {"to", "if", "and", "that", "as", "with", "ever", "fully", "completely", "actual", "from", "when"}
 )
 
 
@@ -96,15 +114,53 @@ def _still_small(c: Compared) -> bool:
 
 def _names(c: Compared) -> bool:
     return any(
-        (word in c.asked.names or word in c.kept.names or word != word.lower()) and word not in LIGHT
+        (word in c.asked.names or word in c.kept.names or word != word.lower() or word in NAMES)
+        and word not in LIGHT
         for word in c.only
     )
 
 
+_BRACKETS = frozenset("/()")
+"""What stands in brackets has its own veto."""
+
+
 def _symbols(c: Compared) -> bool:
     return any(
-        (not word[0].isalnum() and word != "/") or len(word) == 1 or not word.isascii() for word in c.only
+        (not word[0].isalnum() and word not in _BRACKETS) or len(word) == 1 or not word.isascii()
+        for word in c.only
     )
+
+
+def _defined(c: Compared) -> bool:
+    if c.asked.kind == "difference" and any(word not in LIGHT and word not in GENERIC for word in c.only):
+        return True
+    return shifts.defined(c.asked, c.kept, c.difference.pairs)
+
+
+def _siblings(c: Compared) -> bool:
+    return bool(c.left and c.right) and siblings(c.left, c.right)
+
+
+def _somebody(c: Compared) -> bool:
+    return (
+        shifts.somebody(c.asked, c.kept, c.left, c.right)
+        or shifts.owned(c.asked, c.kept)
+        or shifts.turned(c.asked, c.kept)
+        or shifts.itself(c.asked, c.difference.asked)
+        or shifts.itself(c.kept, c.difference.kept)
+    )
+
+
+def _able(c: Compared) -> bool:
+    return shifts.able(c.asked, c.left, c.right)
+
+
+def _begun(c: Compared) -> bool:
+    return shifts.begun(c.asked, c.kept, c.left, c.right)
+
+
+def _side(c: Compared) -> bool:
+    return shifts.side(c.asked, c.difference.asked, c.right) or shifts.side(c.kept, c.difference.kept, c.left)
 
 
 def _antonyms(c: Compared) -> bool:
@@ -129,7 +185,9 @@ def _quantity(c: Compared) -> bool:
 
 def _modal(c: Compared) -> bool:
     left, right = MODALS.intersection(c.left), MODALS.intersection(c.right)
-    return bool(left and right and left != right and not left | right <= {"can", "could", "will", "would"})
+    if not left or not right or left == right:
+        return False
+    return not (left | right <= {"can", "could", "will", "would"} or left | right == {"should", "must"})
 
 
 def _pronoun(c: Compared) -> bool:
@@ -142,7 +200,7 @@ def _pointing(c: Compared) -> bool:
 
 
 _SOMEONE = frozenset({"someone", "someone's", "people", "somebody", "other"})
-_SELF = frozenset({"my", "me", "myself", "your", "yourself", "oneself"})
+_SELF = frozenset({"my", "me", "myself", "your", "yourself", "oneself", "ourselves", "yourselves"})
 
 
 def _owner(c: Compared) -> bool:
@@ -187,6 +245,13 @@ def _direction(c: Compared) -> bool:
     return ("to" in left and "from" in right) or ("from" in left and "to" in right)
 
 
+def _roles(c: Compared) -> bool:
+    """`why did A blame B`, `why was A blamed by B`."""
+    if shifts.inverted(c.asked, c.kept):
+        return True
+    return shifts.passive(c.asked.words) != shifts.passive(c.kept.words)
+
+
 def _order(c: Compared) -> bool:
     pairs = [pair for pair in c.difference.pairs if c.asked.words[pair[0]] not in _LINKS]
     breaks = [at for at, (one, two) in enumerate(pairwise(pairs)) if one[1] > two[1]]
@@ -202,9 +267,13 @@ _SMALL = frozenset({"of", "in", "for", "on", "at"})
 def _regrouped(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> bool:
     """`A and B` is `B and A`; `movie of 2016` is `2016 movie`; `which are best` goes before or behind, and so
     does an adverb. Who does what to whom is told by order: a yes-no question may move nothing else."""
+    if c.asked.words[first[0]][0].isdigit() and c.asked.words[second[0]][0].isdigit():
+        return False
     mine = c.asked.words[first[0] + 1 : second[0]]
     yours = c.kept.words[second[1] + 1 : first[1]]
     if _LINKS.intersection(mine) and _LINKS.intersection(yours):
+        return True
+    if _modifiers(c, first, second):
         return True
     if not LIGHT.issuperset(c.only) or len(c.only) > 1 or c.asked.kind in ("yes-no", "possible", "ask"):
         return False
@@ -214,9 +283,26 @@ def _regrouped(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> 
     return bool(_SMALL.intersection(mine)) != bool(_SMALL.intersection(yours))
 
 
+def _modifiers(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """`hacked yahoo account`, `yahoo hacked account`: side by side before one noun on both sides. Whose is
+    whose is told by order."""
+    if (
+        second[0] != first[0] + 1
+        or first[1] != second[1] + 1
+        or (second[0] + 1, first[1] + 1) not in (c.difference.pairs)
+    ):
+        return False
+    if c.asked.kind in ("yes-no", "possible", "ask"):
+        return False
+    one, other = c.asked.words[first[0]], c.asked.words[second[0]]
+    if siblings((one,), (other,)) or {one, other} & (c.asked.names | c.kept.names | NAMES):
+        return False
+    return not one.endswith("'s") and not other.endswith("'s")
+
+
 def _scope(c: Compared) -> bool:
     """A phrase that only one side has narrows its question: `in one year`, `for beginners`."""
-    if c.asked.aside != c.kept.aside:
+    if c.asked.aside - set(c.kept.heads) or c.kept.aside - set(c.asked.heads):
         return True
     for text, places, others in (
         (c.asked, c.difference.asked, c.right),
@@ -253,5 +339,12 @@ _VETOES: dict[str, Callable[[Compared], bool]] = {
     "direction": _direction,
     "antonyms": _antonyms,
     "order": _order,
+    "roles": _roles,
+    "defined": _defined,
     "scope": _scope,
+    "substitution": _siblings,
+    "person": _somebody,
+    "able": _able,
+    "past": _begun,
+    "side": _side,
 }

@@ -22,9 +22,9 @@ TENANTS = ("one", "two", "three")
 KEYS = {name: make_key() for name in TENANTS}
 ASKED = "How do I learn to play the guitar?"
 ALIKE = (
-    "How can I start learning the guitar?",
-    "What is a good way to learn guitar?",
-    "How to learn guitar?",
+    "How could I learn to play guitar?",
+    "What is the easiest way to learn guitar?",
+    "What should I do to learn guitar?",
 )
 
 

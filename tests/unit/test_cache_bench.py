@@ -20,7 +20,7 @@ from router.model import lexicon
 STREAM = [
     Asked("1", "How do I learn chess?", "chess"),
     Asked("2", "How can I learn chess", "chess"),
-    Asked("3", "What is the best way to learn chess?", "other"),
+    Asked("3", "What should I do to learn chess?", "other"),
     Asked("4", "How do I learn piano?", "piano"),
     Asked("5", "How do I learn piano?", "piano"),
 ]

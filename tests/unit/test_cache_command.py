@@ -28,7 +28,7 @@ def test_every_tier_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         {"tenant": "a", "prompt": ASKED, "class": "1"},
         {"tenant": "a", "prompt": ASKED, "class": "1", "id": 7},
         {"tenant": "a", "prompt": "how can I learn chess", "class": "1"},
-        {"tenant": "a", "prompt": "What is the best way to learn chess?", "class": "2"},
+        {"tenant": "a", "prompt": "What should I do to learn chess?", "class": "2"},
         {"tenant": "a", "prompt": "How do I learn piano?", "class": "3"},
     ]
     code, told, summary = replay(tmp_path, capsys, lines)
@@ -86,7 +86,7 @@ def test_bad_lines_are_named_and_the_others_done(tmp_path: Path, capsys: pytest.
 def test_a_threshold_above_all_scores_serves_only_what_is_certain(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lines = [{"prompt": ASKED}, {"prompt": "What is the best way to learn chess?"}, {"prompt": ASKED + "?"}]
+    lines = [{"prompt": ASKED}, {"prompt": "What should I do to learn chess?"}, {"prompt": ASKED + "?"}]
     _, told, _ = replay(tmp_path, capsys, lines, "--threshold", "1")
     assert [each["tier"] for each in told] == [None, None, "canonical"]
 
