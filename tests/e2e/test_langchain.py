@@ -41,8 +41,12 @@ DESELECTED = {
 """Standard tests that ask for more than SmolLM2-135M can do, or for something else than this API. They fail
 alike on the engine without the gateway. Everything else runs."""
 
-# The openai package warns about its own generic type when LangChain prints a parsed answer.
-pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning")
+# The openai package warns about its own generic type when LangChain prints a parsed answer; LangChain keeps
+# clients of its own that nobody closes.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
 
 
 class OnTheRoad:
