@@ -29,7 +29,7 @@ from tests.fakes.client import post
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HARD = "Write a Python program that proves this theorem step by step and compares the results. " * 40
-NEARLY = "Explain what the program does and why the loop in it ends. " * 4
+NEARLY = "Explain what the program does and why the loop in it ends. " * 5
 """A little below the bound of balanced, and long enough to be read alone."""
 EASY = "What is the capital of France, and which river runs through it? " * 4
 LIMITED = {"at": {"100": "notify"}, "usd": 1, "per": "month"}
