@@ -6,10 +6,12 @@ python -m benchmarks.overhead.unmetered serve FILE --port N
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import gateway.attempt
 import gateway.delivery
+from gateway.caching.place import Place
 from gateway.cli import main
 from gateway.exchange import Tried
 from metering.outcome import Outcome
@@ -39,7 +41,15 @@ def unmeter() -> None:
     def no_report(delivery: gateway.delivery.Delivery, payload: Any) -> Unread:
         return Unread()
 
+    kept = gateway.delivery.give
+
+    def keep_unmetered(
+        tried: Tried, place: Place, body: bytes, answer: Mapping[str, Any], report: Any
+    ) -> None:
+        kept(tried, place, body, answer, None)
+
     replaced: Any = gateway.delivery
+    replaced.give = keep_unmetered
     replaced.settle = settle
     replaced.Delivery._report = no_report
     replaced = gateway.attempt
