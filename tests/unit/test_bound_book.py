@@ -4,12 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from cache.base import EntryKey, PartitionKey
-from cache.bound.aliases import AliasBook
 from cache.bound.audit import Audit, BoundKey, Kind, Outcome, promise_of
 from cache.bound.book import AuditBook, AuditStore
 from cache.bound.sampling import SERVED_PPM
-from cache.bound.savings import Savings
 from cache.bound.state import NOTHING_KNOWN, PartitionState, merge
 from cache.bound.status import Phase
 
@@ -140,80 +137,3 @@ def test_what_was_forgotten_meanwhile_is_not_learned() -> None:
     book = AuditBook("a")
     book.learn({K: observed(AuditBook("b"), 3).observe(K, SAME, PROMISE)})
     assert len(book) == 0
-
-
-P, Q = PartitionKey(b"p" * 32), PartitionKey(b"q" * 32)
-ASKED, OTHER = EntryKey(b"a" * 32), EntryKey(b"o" * 32)
-
-
-def test_a_confirmed_question_leads_to_its_entry_in_its_partition() -> None:
-    book = AliasBook()
-    book.confirm(P, ASKED, "hit_1", expires_us=100)
-    assert book.find(P, ASKED, now_us=99) == "hit_1"
-    assert book.find(Q, ASKED, now_us=99) is None
-    assert book.find(P, OTHER, now_us=99) is None
-
-
-def test_an_alias_ends_with_its_time() -> None:
-    book = AliasBook()
-    book.confirm(P, ASKED, "hit_1", expires_us=100)
-    assert book.find(P, ASKED, now_us=100) is None
-    assert len(book) == 0
-
-
-def test_an_alias_dies_with_its_entry() -> None:
-    book = AliasBook()
-    book.confirm(P, ASKED, "hit_1", 100)
-    book.confirm(P, OTHER, "hit_1", 100)
-    book.confirm(Q, ASKED, "hit_2", 100)
-    assert book.purge_entry("hit_1") == 2
-    assert book.purge_entry("hit_1") == 0
-    assert book.find(P, ASKED, 1) is None
-    assert book.find(Q, ASKED, 1) == "hit_2"
-
-
-def test_a_later_confirmation_takes_the_place_of_an_older_one() -> None:
-    book = AliasBook()
-    book.confirm(P, ASKED, "hit_1", 100)
-    book.confirm(P, ASKED, "hit_2", 200)
-    assert book.find(P, ASKED, 150) == "hit_2"
-    assert book.purge_entry("hit_1") == 0
-    book.forget(P, ASKED)
-    book.forget(P, ASKED)
-    assert len(book) == 0
-
-
-def test_aliases_are_bounded_and_the_unused_go_first() -> None:
-    book = AliasBook(max_aliases=2)
-    book.confirm(P, ASKED, "hit_1", 100)
-    book.confirm(P, OTHER, "hit_2", 100)
-    book.find(P, ASKED, 1)
-    book.confirm(Q, ASKED, "hit_3", 100)
-    assert (book.find(P, ASKED, 1), book.find(P, OTHER, 1), len(book)) == ("hit_1", None, 2)
-    book.clear()
-    assert len(book) == 0
-    assert book.purge_entry("hit_1") == 0
-
-
-def test_a_book_of_no_aliases_keeps_none() -> None:
-    book = AliasBook(max_aliases=0)
-    book.confirm(P, ASKED, "hit_1", 100)
-    assert book.find(P, ASKED, 1) is None
-    with pytest.raises(ValueError, match="negative"):
-        AliasBook(max_aliases=-1)
-
-
-def test_savings_are_net_of_audits_and_add_up() -> None:
-    one = Savings().with_hit("exact", 100).with_hit("semantic", 50).with_audit(30)
-    other = Savings().with_hit("canonical", 7).with_hit("alias", 5).with_audit(200)
-    assert (one.gross_nanos, one.net_nanos) == (150, 120)
-    both = one.plus(other)
-    assert both == Savings(100, 7, 5, 50, 230)
-    assert both.net_nanos == one.net_nanos + other.net_nanos == -68
-
-
-@pytest.mark.parametrize("wrong", [lambda: Savings().with_hit("exact", -1), lambda: Savings().with_audit(-1)])
-def test_negative_savings_are_refused(wrong: object) -> None:
-    assert callable(wrong)
-    with pytest.raises(ValueError, match="0 or more"):
-        wrong()
