@@ -18,16 +18,13 @@ from cache.judging.agreement import agreed
 from cache.judging.features import Prepared
 from cache.judging.judge import Judge
 from cache.question import Floats
+from gateway.json_lines import BadLine
 
 CANDIDATES = 8
 """So many of the nearest kept questions are judged."""
 
 Embed = Callable[[str], Floats]
 """A text's vector, of unit length or zero."""
-
-
-class BadLine(Exception):
-    """Not a request; the message says why."""
 
 
 class Asked(NamedTuple):

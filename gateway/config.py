@@ -348,6 +348,11 @@ class GatewaySettings(Settings):
     )
 
     @property
+    def shares_state(self) -> bool:
+        """With other gateways: budgets, limits and kept answers lie in a Redis."""
+        return not self.state.startswith("memory:")
+
+    @property
     def journal_folder(self) -> Path:
         if self.journal.folder is not None:
             return Path(self.journal.folder)

@@ -24,7 +24,7 @@ def describe_cache(settings: GatewaySettings) -> dict[str, Any]:
     }
     return {
         **settings.cache.model_dump(mode="json", exclude={"secret"}),
-        "shared": not settings.state.startswith("memory:"),
+        "shared": settings.shares_state,
         "routes": routes,
         "opted_in": [name for name, tenant in settings.tenants.items() if tenant.cache_group is not None],
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from cache.admission import CHAT, passing_request
-from cache.answers import PENDING
-from cache.base import Entry
+from cache.answers import PENDING, Hit
+from cache.base import Entry, EntryKey, PartitionKey
 from cache.bound.audit import BoundKey, Kind, bound_key
 from cache.bound.sampling import drawn, is_grey
 from cache.canonical import canonical
@@ -32,10 +33,7 @@ async def look_up(exchange: Exchange, place: Place | None) -> Found | None:
     """Waits only where the answer lies with a server."""
     if place is None or exchange.call.cache_control.no_cache:
         return None
-    cache, now_us = exchange.services.cache, exchange.journey.started_us
-    hit = cache.find_now(place.partition, place.keys, now_us)
-    if hit is PENDING:
-        hit = await cache.find(place.partition, place.keys, now_us)
+    hit = await _find(exchange, place.partition, place.keys)
     if hit is not None and _fresh_enough(exchange, hit.entry):
         return _told(exchange, Found(hit.entry, TIERS[hit.key]))
     semantic, found = place.plan.semantic, None
@@ -76,7 +74,7 @@ async def _by_meaning(exchange: Exchange, place: Place, semantic: SemanticPlan, 
     if not services.audits.armed(exchange, key, semantic):
         await _doubt(exchange, place, best, Kind.SHADOW)
         return None
-    entry = await _fetch(exchange, place, best)
+    entry = await _fetch(exchange, place.partition, best)
     if entry is None or not _fresh_enough(exchange, entry):
         return None
     share_ppm = services.audits.book.share_ppm(key, semantic.promise, semantic.audit_ppm)
@@ -88,21 +86,17 @@ async def _among_pairs(exchange: Exchange, semantic: SemanticPlan) -> Found | No
     text = _only_question(exchange)
     if text is None:
         return None
-    services, now_us = exchange.services, exchange.journey.started_us
+    services = exchange.services
     partition = curated_partition(services.cache_secret, exchange.call.model)
     keys = (canonical_key(services.cache_secret, partition, canonical(text)),)
-    hit = services.cache.find_now(partition, keys, now_us)
-    if hit is PENDING:
-        hit = await services.cache.find(partition, keys, now_us)
+    hit = await _find(exchange, partition, keys)
     if hit is not None:
         return Found(hit.entry, "canonical")
     question = services.meaning.question(partition, text)
     best = services.meaning.best(question, services.cache.nearest(question, CANDIDATES), semantic.regime)
     if best is None or best.score < threshold_of(exchange, semantic):
         return None
-    entry = services.cache.fetch_now(partition, best.near.entry_id, now_us)
-    if entry is PENDING:
-        entry = await services.cache.fetch(partition, best.near.entry_id, now_us)
+    entry = await _fetch(exchange, partition, best)
     return None if entry is None else Found(entry, "semantic", best.score)
 
 
@@ -120,17 +114,25 @@ def _only_question(exchange: Exchange) -> str | None:
 
 async def _doubt(exchange: Exchange, place: Place, best: Best, kind: Kind) -> None:
     """The kept answer is compared once the fresh one is there."""
-    entry = await _fetch(exchange, place, best)
+    entry = await _fetch(exchange, place.partition, best)
     if entry is not None:
         place.doubt = Doubt(kind, entry)
 
 
-async def _fetch(exchange: Exchange, place: Place, best: Best) -> Entry | None:
+async def _fetch(exchange: Exchange, partition: PartitionKey, best: Best) -> Entry | None:
     cache, now_us = exchange.services.cache, exchange.journey.started_us
-    entry = cache.fetch_now(place.partition, best.near.entry_id, now_us)
+    entry = cache.fetch_now(partition, best.near.entry_id, now_us)
     if entry is PENDING:
-        return await cache.fetch(place.partition, best.near.entry_id, now_us)
+        return await cache.fetch(partition, best.near.entry_id, now_us)
     return entry
+
+
+async def _find(exchange: Exchange, partition: PartitionKey, keys: Sequence[EntryKey]) -> Hit | None:
+    cache, now_us = exchange.services.cache, exchange.journey.started_us
+    hit = cache.find_now(partition, keys, now_us)
+    if hit is PENDING:
+        return await cache.find(partition, keys, now_us)
+    return hit
 
 
 def _fresh_enough(exchange: Exchange, entry: Entry) -> bool:

@@ -26,11 +26,7 @@ News = Callable[..., None]
 
 def share_audits(settings: GatewaySettings, book: AuditBook) -> AuditKeeper | None:
     """Not started. None where the cache, too, is this process's own."""
-    return AuditKeeper(book, RedisAuditStore(settings.state)) if shares_cache(settings) else None
-
-
-def shares_cache(settings: GatewaySettings) -> bool:
-    return not settings.state.startswith("memory:")
+    return AuditKeeper(book, RedisAuditStore(settings.state)) if settings.shares_state else None
 
 
 def cache_secret(settings: GatewaySettings) -> bytes:
@@ -38,7 +34,7 @@ def cache_secret(settings: GatewaySettings) -> bytes:
     names none, it is made of what they have in common. One that shares with nobody draws its own."""
     if settings.cache.secret is not None:
         return settings.cache.secret.get_secret_value().encode()
-    if not shares_cache(settings):
+    if not settings.shares_state:
         return secrets.token_bytes(32)
     admin = "" if settings.admin_key is None else settings.admin_key.get_secret_value()
     return blake2b(f"{admin}\n{settings.state}".encode(), digest_size=32, person=_DERIVED).digest()
@@ -54,7 +50,7 @@ def open_cache(
     """Not started. A line of news tells when the shared cache goes away, and why, and when it is back."""
     cache = settings.cache
     max_tenant_bytes = cache.max_memory if cache.max_tenant is None else cache.max_tenant
-    if not shares_cache(settings):
+    if not settings.shares_state:
         return LocalCache(
             max_bytes=cache.max_memory,
             max_tenant_bytes=max_tenant_bytes,

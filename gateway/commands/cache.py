@@ -21,6 +21,7 @@ import orjson
 
 from gateway.commands import cache_live
 from gateway.commands.common import CommandFailed, fail
+from gateway.json_lines import BadLine, line_object
 
 HELP = "the answer cache: status, purge, seed; replay of recorded requests"
 REGIMES = ("strict", "intent")
@@ -93,15 +94,13 @@ def _tiers(regime: str, threshold: float | None) -> Ask:
 
 
 def _replay(lines: BinaryIO, ask: Ask) -> int:
-    from gateway.cache_replay import BadLine
-
     tiers: Counter[str] = Counter()
     judged = wrong = failed = 0
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            told, right = ask(_parsed(line))
+            told, right = ask(line_object(line))
         except BadLine as error:
             failed += 1
             fail("cache", f"line {number}: {error}")
@@ -112,18 +111,6 @@ def _replay(lines: BinaryIO, ask: Ask) -> int:
         wrong += right is False
     sys.stderr.write(_summary(tiers, judged, wrong))
     return 1 if failed else 0
-
-
-def _parsed(line: bytes) -> dict[str, Any]:
-    from gateway.cache_replay import BadLine
-
-    try:
-        fields = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise BadLine(f"no JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise BadLine("not an object with `prompt` or `messages`")
-    return fields
 
 
 def _summary(tiers: Counter[str], judged: int, wrong: int) -> str:

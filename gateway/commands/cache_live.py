@@ -65,7 +65,8 @@ def as_text(found: Mapping[str, Any]) -> str:
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     where = "shared through the state" if found["shared"] else "in this process"
     kept = sum(found["bytes"].values())
-    yield f"{found['entries']:,} answers of {kept:,} bytes, {where}; indexes {found['index_bytes']:,} bytes"
+    answers = "1 answer" if found["entries"] == 1 else f"{found['entries']:,} answers"
+    yield f"{answers} of {kept:,} bytes, {where}; indexes {found['index_bytes']:,} bytes"
     if found["away"]:
         yield f"AWAY: every lookup is a miss ({found['away']})"
     yield ""
@@ -138,7 +139,7 @@ def _seed(settings: GatewaySettings, arguments: argparse.Namespace) -> int:
         body = {"route": arguments.route, "pairs": pairs, "ttl_s": arguments.ttl}
         kept += ask(settings, arguments.url, "/admin/cache/seeds", body)["kept"]
         sys.stderr.write(f"{kept:,} of {len(seeds):,} pairs\n")
-    if settings.state.startswith("memory:"):
+    if not settings.shares_state:
         sys.stderr.write("The cache lies in the gateway's process: after a restart, seed it again.\n")
     return 0
 

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from gateway.commands.common import CommandFailed, fail
+from gateway.json_lines import BadLine, line_object
 from router.by_gain import reason_of
 from router.decision import NoCandidate, RouteRequest
 from router.features import CHAT, outline
@@ -31,10 +32,6 @@ from router.policy import SHARES
 HELP = "which tier a prompt would go to, and why"
 Decide = Callable[[RouteRequest], dict[str, Any]]
 """What is printed of a request, but for its id. Raises NoCandidate."""
-
-
-class BadLine(Exception):
-    """Not a prompt, or nothing can answer it; the message says why."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +110,7 @@ def _batch(lines: BinaryIO, decide: Decide, *, explain: bool) -> int:
     failed = 0
     for number, line in _numbered(lines):
         try:
-            answer = _routed(_parsed(line), decide, explain=explain)
+            answer = _routed(line_object(line), decide, explain=explain)
         except BadLine as error:
             failed += 1
             fail("route", f"line {number}: {error}")
@@ -124,16 +121,6 @@ def _batch(lines: BinaryIO, decide: Decide, *, explain: bool) -> int:
 
 def _numbered(lines: BinaryIO) -> Iterator[tuple[int, bytes]]:
     return ((number, line) for number, line in enumerate(lines, 1) if line.strip())
-
-
-def _parsed(line: bytes) -> dict[str, Any]:
-    try:
-        fields = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise BadLine(f"no JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise BadLine("not an object with `prompt` or `messages`")
-    return fields
 
 
 def request_of(fields: Mapping[str, Any], *, explain: bool) -> RouteRequest:
