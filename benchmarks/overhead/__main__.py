@@ -21,7 +21,9 @@ from benchmarks.process import rss_mb
 from tests.fakes.gateway_process import NotReady
 
 CONNECTIONS = (1, 32, 256)
-GOAL_CONNECTIONS, TURNS = 32, 10
+GOAL_CONNECTIONS = 32
+TURNS, TURN_S = 40, 1.0
+"""Many short ones: a ratio is taken within a turn, whose servers must meet the same moment of the machine."""
 RELAY_STREAMS = 256
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
@@ -46,7 +48,7 @@ def measure(folder: Path, seconds: float, rounds: int, with_gateway: bool) -> Re
                 compared.append(replace(only_here.enter_context(meterless), name=UNMETERED))
                 budgeted = bench.budgeted_gateway(folder / "budgets", behind)
                 compared.append(replace(only_here.enter_context(budgeted), name=BUDGETED))
-            measure_in_turn(results, compared, seconds, folder)
+            measure_in_turn(results, compared, folder)
         measure_latency(results, servers, behind, rounds)
         measure_throughput(results, servers, behind, seconds, folder)
         measure_relay(results.burst, servers, RELAY_STREAMS)
@@ -65,15 +67,18 @@ def measure(folder: Path, seconds: float, rounds: int, with_gateway: bool) -> Re
     return results
 
 
-def measure_in_turn(results: Results, servers: list[bench.Server], seconds: float, folder: Path) -> None:
-    """The figures of the goal, one server after the other and again, each turn from another one on: a slow
-    moment of the machine, or what the one before leaves to be written, must not fall on one of them alone."""
+def measure_in_turn(results: Results, servers: list[bench.Server], folder: Path) -> None:
+    """The figures of the goal, one server after the other and again, each turn from another one on and the
+    other way round: a slow moment of the machine, or what the one before leaves to be written, must not fall
+    on one of them alone."""
+    results.in_turn = {found.name: [] for found in servers}
     for turn in range(TURNS):
         first = turn % len(servers)
-        for found in servers[first:] + servers[:first]:
+        order = servers[first:] + servers[:first]
+        for found in order if turn % 2 else reversed(order):
             say(f"{found.name}, {GOAL_CONNECTIONS} connections, turn {turn + 1} of {TURNS}")
-            load = drive_plain(found, GOAL_CONNECTIONS, seconds, folder)
-            results.in_turn.setdefault(found.name, []).append(load)
+            load = drive_plain(found, GOAL_CONNECTIONS, TURN_S, folder)
+            results.in_turn[found.name].append(load)
 
 
 def measure_latency(

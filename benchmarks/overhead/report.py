@@ -112,18 +112,17 @@ def _goals(results: Results) -> Iterator[str]:
         f"runs at {speed:.2f} of that, and `scaled` says what its figures would be there."
     )
     yield ""
-    found, beside_bare = middle["gateway"], _ratio(results, "gateway", "bare uvicorn")
-    metered = _ratio(results, "gateway", UNMETERED)
-    budgeted = _ratio(results, BUDGETED, "gateway")
+    found, (_, beside_bare, _) = middle["gateway"], _ratios(results, "gateway", "bare uvicorn")
+    metered, budgeted = _ratios(results, "gateway", UNMETERED), _ratios(results, BUDGETED, "gateway")
     added_ms = results.added_plain["gateway"].p50_ms
     events = results.burst["gateway"].events_per_core_s
     rows = [
         ("requests/s on one core", f"{found:,.0f}", f"{beside_bare * GOAL_AT_BARE:,.0f}",
          f"at least {GOAL_REQUESTS_PER_S:,}", _met(beside_bare * GOAL_AT_BARE >= GOAL_REQUESTS_PER_S)),
-        ("of the throughput without the meter", f"{metered:.0%}", "", f"at least {GOAL_METERED:.0%}",
-         _met(metered >= GOAL_METERED)),
-        ("with limits and budgets in Redis, of that", f"{budgeted:.0%}", "", f"at least {GOAL_BUDGETED:.0%}",
-         _met(budgeted >= GOAL_BUDGETED)),
+        ("of the throughput without the meter", _spread(metered), "", f"at least {GOAL_METERED:.0%}",
+         _met(metered[1] >= GOAL_METERED)),
+        ("with limits and budgets in Redis, of that", _spread(budgeted), "", f"at least {GOAL_BUDGETED:.0%}",
+         _met(budgeted[1] >= GOAL_BUDGETED)),
         ("added p50, one connection", f"{added_ms:.3f} ms", f"{added_ms * speed:.3f} ms",
          f"at most {GOAL_ADDED_P50_MS} ms", _met(added_ms * speed <= GOAL_ADDED_P50_MS)),
         ("events relayed per core second", f"{events:,.0f}", f"{events / speed:,.0f}",
@@ -132,11 +131,16 @@ def _goals(results: Results) -> Iterator[str]:
     yield from table(("", "measured", "scaled", "goal", ""), rows)
 
 
-def _ratio(results: Results, name: str, base: str) -> float:
-    """Throughput beside that of `base`: the middle of the turns' own ratios, each of one moment of
-    the machine."""
+def _ratios(results: Results, name: str, base: str) -> list[float]:
+    """Throughput beside that of `base`: the quarters of the turns' own ratios, each of one moment of the
+    machine; the middle one counts."""
     turns = zip(results.in_turn[name], results.in_turn[base], strict=True)
-    return statistics.median(load.requests_per_s / other.requests_per_s for load, other in turns)
+    return statistics.quantiles((load.requests_per_s / other.requests_per_s for load, other in turns), n=4)
+
+
+def _spread(quarters: list[float]) -> str:
+    low, middle, high = quarters
+    return f"{middle:.0%} (half of the turns: {low:.0%} to {high:.0%})"
 
 
 def _met(met: bool) -> str:
