@@ -53,7 +53,7 @@ def _misspelt(
             if (
                 one_slip(asked.heads[one], kept.heads[other])
                 or one_slip(mine, yours)
-                or ((mine in unknown) != (yours in unknown) and slipped(mine, yours))
+                or ((mine in unknown) != (yours in unknown) and (slipped(mine, yours) or _sound(mine, yours)))
             ):
                 pairs.append((one, other))
                 left, right = [x for x in left if x != one], [x for x in right if x != other]
@@ -94,6 +94,21 @@ def slipped(one: str, other: str) -> bool:
         return False
     most = 2 if min(len(one), len(other)) > 7 else 1
     return abs(len(one) - len(other)) <= most and _apart(one, other, most) <= most
+
+
+_VOWELS = str.maketrans("", "", "aeiouy")
+
+
+def _sound(one: str, other: str) -> bool:
+    """Long words with one beginning and the same consonants, doubled or not: `benifet`, `benefit`."""
+    if one[:2] != other[:2] or min(len(one), len(other)) < 6 or abs(len(one) - len(other)) > 2:
+        return False
+    bones, others = (_once(word.translate(_VOWELS)) for word in (one, other))
+    return len(bones) > 2 and bones == others
+
+
+def _once(letters: str) -> str:
+    return "".join(letter for letter, before in zip(letters, " " + letters, strict=False) if letter != before)
 
 
 def _apart(one: str, other: str, most: int) -> int:

@@ -19,7 +19,10 @@ _LEADS = tuple(
     tuple(each.split())
     for each in (
         "in your opinion", "according to you", "in your view", "out of curiosity", "just out of curiosity",
-        "in general", "generally speaking", "hypothetically",
+        "in general", "generally speaking", "hypothetically", "quick question", "serious question", "question",
+        "honest question", "just wondering", "i am just wondering", "i am curious", "i was wondering",
+        "just curious", "as of now", "so", "well", "ok", "guy", "hi guy", "hi all", "hi everyone", "hello everyone",
+        "hey guy", "hello guy", "dear all",
     )
 )  # fmt: skip
 _ASIDES = tuple(
@@ -30,7 +33,13 @@ _ASIDES = tuple(
         "? explain", "and explain why", "? explain why", "? please explain", "? can anyone tell me",
         "? can anyone help me", "? can you tell me", "? please help", "? please help me", "? help me",
         "? any suggestion", "? any advice", "? any help", "? any idea", "? please suggest",
-        "? thanks in advance",
+        "? thanks in advance", "? thank you in advance", "? how", "? and how", "? why not", "? why or why not",
+        "why or why not", "and why not", "? what do you think", "? what is your opinion", "? what is your thought",
+        "? need help", "? i need help", "? please answer", "? please advise", "? please guide", "? please guide me",
+        "? please let me know", "? let me know", "? if yes then how", "? if yes then why", "? if so then how",
+        "? please reply", "? pls help", "? plz help", "? request", "? anyone", "? anybody", "? just curious",
+        "? i am curious", "? just wondering", "? please explain with example", "? explain briefly",
+        "? explain in detail", "and if yes how", "and if yes why", "? someone please help",
     )
 )  # fmt: skip
 """At the end they ask for no other answer."""
@@ -48,6 +57,8 @@ _QUESTIONS = listed(
 def moved(signs: Sequence[str]) -> list[str]:
     """`If it rains, what should I do?`: `What should I do if it rains?`. No other clause changes place."""
     found = list(signs)
+    if len(found) > 5 and found[0].lower() == "if" and "," not in found:
+        found = _with_comma(found)
     if len(found) < 5 or found[0].lower() not in _CLAUSES or found.count(",") != 1:
         return found
     comma = found.index(",")
@@ -61,12 +72,26 @@ def moved(signs: Sequence[str]) -> list[str]:
     return [*found[comma + 1 : end], found[0].lower(), *found[1:comma]]
 
 
+def _with_comma(signs: list[str]) -> list[str]:
+    """`If it rains what should I do`, where the question's words leave no doubt."""
+    for place in range(3, len(signs) - 2):
+        if signs[place].lower() in ("what", "how") and signs[place + 1].lower() in _HELPERS:
+            return [*signs[:place], ",", *signs[place:]]
+    return signs
+
+
+_HELPERS = listed("will would should can could do does did")
+
+
 def rewritten(words: Sequence[str]) -> list[str]:
     """The question in the words of its frame's standard form; as it is where no frame is known."""
     found = _without_asides(
         [word for place, word in enumerate(words) if place >= _FRAME_LENGTH or word not in _EMPTY]
     )
-    found = _without_year(_of_the_world(found))
+    found = _without_purpose(_their_own(_ever(_without_year(_of_the_world(found)))))
+    better = _better(found) if len(found) > 4 else []
+    if better:
+        return better
     rules = _RULES.get(found[0], ()) if len(found) > 2 else ()
     for rule in rules:
         framed = rule(found)
@@ -95,6 +120,69 @@ def _without_year(words: list[str]) -> list[str]:
     ]
 
 
+_SOURCES = listed(
+    "book site website resource course tutorial material channel source blog textbook video guide ebook class"
+)
+_TO_LEARN = listed("learn study prepare master learning studying preparing mastering")
+_TONGUES = listed(
+    "python java javascript php ruby perl scala kotlin swift golang matlab sql html css c r + #"
+)
+_SPOKEN = listed(
+    """
+    english french spanish german italian portuguese russian chinese japanese arabic korean hindi tamil telugu
+    urdu bengali latin greek hebrew turkish dutch swedish polish
+    """
+)
+
+
+def _without_purpose(words: list[str]) -> list[str]:
+    """`books to learn chess`: books for chess; `the C language`, `C programming`: C."""
+    kept: list[str] = []
+    for place, word in enumerate(words):
+        before = kept[-1] if kept else ""
+        if word in _TO_LEARN and before in ("to", "for") and place + 1 < len(words) and kept[-2:-1]:
+            if kept[-2] in _SOURCES:
+                kept[-1] = "for"
+                continue
+        if word in ("language", "programming") and before.lower() in _TONGUES:
+            continue
+        if word == "language" and before in _SPOKEN and not _SPEAKING.isdisjoint(words):
+            continue
+        kept.append(word)
+    return kept
+
+
+_SPEAKING = listed("learn learning speak speaking study studying teach teaching master")
+
+_SUPERLATIVES = listed(
+    "greatest most biggest largest worst finest strongest fastest tallest richest deadliest"
+)
+
+
+def _ever(words: list[str]) -> list[str]:
+    """`the greatest in history`: the greatest ever. The best college in history may be one for historians."""
+    for length in (4, 3, 2):
+        if tuple(words[-length:]) in _IN_HISTORY and not _SUPERLATIVES.isdisjoint(words[:-length]):
+            return [*words[:-length], "ever"]
+    return words
+
+
+_IN_HISTORY = frozenset(
+    tuple(each.split())
+    for each in (
+        "in history", "of history", "in all history", "in world history", "in human history", "in history of world",
+        "in entire history",
+    )
+)  # fmt: skip
+
+
+def _their_own(words: list[str]) -> list[str]:
+    """`how can someone find their way`: how to find your way."""
+    if words[:1] == ["how"] and _ANYBODY.intersection(words[2:3]) and words[1] in _DOES:
+        return ["your" if word == "their" else word for word in words]
+    return words
+
+
 def _without_asides(words: list[str]) -> list[str]:
     for start in _LEADS:
         if len(words) > len(start) + 2 and tuple(words[: len(start)]) == start:
@@ -115,7 +203,8 @@ _PARTICIPLES = listed(
     overcome told paid cooked
     """
 )
-_PERSONS = listed("i we you one someone anyone somebody anybody")
+_ANYBODY = listed("one someone anyone somebody anybody person people")
+_PERSONS = listed("i we you") | _ANYBODY - {"person", "people"}
 
 
 def _passive(words: list[str]) -> list[str]:
@@ -254,6 +343,20 @@ def _uses(words: list[str]) -> list[str]:
     return []
 
 
+def _listed(words: list[str]) -> list[str]:
+    """`what is the list of X`: what are X."""
+    if words[1] == "is" and words[2:4] == ["list", "of"] and len(words) > 4:
+        return ["what", "is", *words[4:]]
+    return []
+
+
+def _makes_so(words: list[str]) -> list[str]:
+    """`what makes X so loud`: why X is so loud. What makes a good coach is another question."""
+    if words[1] in ("make", "made") and "so" in words[3:-1]:
+        return ["why", "is" if words[1] == "make" else "was", *words[2:]]
+    return []
+
+
 _MAKERS: Mapping[str, str] = {
     "inventor": "invented", "discoverer": "discovered", "author": "wrote", "writer": "wrote",
     "director": "directed", "creator": "created", "founder": "founded", "owner": "own",
@@ -267,9 +370,61 @@ def _maker(words: list[str]) -> list[str]:
     return []
 
 
+_EITHER = listed("or vs versus")
+_BETTER = listed("better best good preferable")
+_ASK_WHICH = listed("which what who")
+_MARKS = listed("? : , . - ;")
+
+
+def _better(words: list[str]) -> list[str]:
+    """`A or B, which is better`, `which one is better: A or B`, `is A better or B`: one question."""
+    links = [place for place, word in enumerate(words) if word in _EITHER]
+    if len(links) != 1:
+        return []
+    named = _named_ahead(words) or _named_behind(words) or _named_between(words)
+    if not named or named[0] in _EITHER or named[-1] in _EITHER:
+        return []
+    return ["<better>", *("or" if word in _EITHER else word for word in named)]
+
+
+def _named_ahead(words: list[str]) -> list[str]:
+    """`A or B which one is better (for X)`."""
+    for place in range(3, len(words) - 2):
+        if words[place] in _ASK_WHICH:
+            at = place + 1 + (words[place + 1] == "one")
+            if words[at : at + 1] == ["is"] and _BETTER.intersection(words[at + 1 : at + 2]):
+                ahead = words[: place - (words[place - 1] in _MARKS)]
+                return [*ahead, *words[at + 2 :]] if _EITHER.intersection(ahead) else []
+    return []
+
+
+def _named_behind(words: list[str]) -> list[str]:
+    """`which (of the two) is better (for X) A or B`."""
+    if words[0] not in _ASK_WHICH:
+        return []
+    at = 1
+    if words[1] == "one":
+        at = 2
+    elif words[1:3] == ["of", "2"]:
+        at = 3
+    if words[at : at + 1] != ["is"] or not _BETTER.intersection(words[at + 1 : at + 2]):
+        return []
+    behind = [word for word in words[at + 2 :] if word not in _MARKS]
+    return behind if _EITHER.intersection(behind) and len(behind) > 2 else []
+
+
+def _named_between(words: list[str]) -> list[str]:
+    """`is A or B better (for X)`, `is A better or B`."""
+    if words[0] != "is" or words.count("better") != 1 or "than" in words:
+        return []
+    return [word for word in words[1:] if word != "better"]
+
+
 _RULES = {
     "how": (_how_much_cost, _how_different, _passive, _bare),
-    "what": (_what_cost, _means, _important, _recommended, _which_is_best, _uses, _asked_of),
+    "what": (
+        _listed, _what_cost, _means, _important, _makes_so, _recommended, _which_is_best, _uses, _asked_of,
+    ),
     "which": (_recommended, _which_is_best),
     "who": (_maker,),
-}
+}  # fmt: skip

@@ -22,7 +22,9 @@ _FILLERS = listed(
     actual exact potential likely underlying fundamental very
     """
 )
-_WAYS = listed("way method technique trick step process procedure approach tip strategy anyway")
+_WAYS = listed(
+    "way method technique trick step process procedure approach tip strategy anyway solution secret"
+)
 _HOW_MUCH = listed(
     """
     many much long often old far big large tall high deep fast soon late wide heavy expensive likely
@@ -71,14 +73,17 @@ _STARTS: dict[tuple[str, ...], str] = dict(
         *_phrases("howto", "how do|can|could|should|would someone|anyone|somebody|anybody"),
         *_phrases("howto", "what can|should|could|must be done to", "what must i|we|you|one do to"),
         *_phrases("howto", "what do i|you|we|one do|have to do to", "what do i|you|we|one do in order to"),
-        *_phrases("howto", "what should|can|could i|we|you|one do in order to"),
+        *_phrases("howto", "what should|can|could i|we|you|one do in order to", "what do it take to"),
+        *_phrases("howto", "how do|can|could|should|would i|we|you|one|someone|anyone go about"),
+        *_phrases("howto", "how do|can|could|should|would person", "what is needed|required to"),
         *_phrases(
             "why",
             "why",
             "how come",
             "why is it that",
             "why is it|that",
-            "what cause",
+            "what cause|caused",
+            "what led|lead to",
             "what is reason|cause|reasons for|of|behind|why|that",
         ),
         *_phrases("why", "what is reason behind", "for what reason"),
@@ -93,6 +98,12 @@ _STARTS: dict[tuple[str, ...], str] = dict(
             "can|could|would you|anyone|someone|anybody|somebody suggest|recommend me some|any",
             "suggest|recommend me|some|any",
             "suggest|recommend me some|any",
+        ),
+        *_phrases("what", "can|could you give|name|list some|any|few", "give|name|list some|any|few"),
+        *_phrases("what", "can|could you give|name|list me|us some|any|few", "give|name me|us some|any|few"),
+        *_phrases("what", "can|could anyone|someone give|name|list some|any|few"),
+        *_phrases(
+            "what", "do anyone|you know any|some|of any", "do anyone|anybody have any", "i need some|any"
         ),
         *_phrases("how-long", "how much time"),
         *_phrases("how-many", "what is number of", "what is total number of"),
@@ -113,6 +124,8 @@ _STARTS: dict[tuple[str, ...], str] = dict(
 _OF_YOU = frozenset((helper, "you") for helper in ("can", "could", "will", "would"))
 _MINE = listed("me my us our")
 """`can you be my friend` asks it of you, `can you travel in time` of anybody."""
+_TOLD = listed("suggest recommend give name list")
+"""`can you suggest me a book` asks for the book."""
 _LONGEST = max(map(len, _STARTS))
 
 
@@ -120,7 +133,7 @@ def kind(words: Sequence[str]) -> Kind:
     """Of a question's words, as `frames.rewritten` leaves them."""
     if words and words[0][0] == "<" and len(words[0]) > 1:
         return Kind(words[0][1:-1], 1)
-    if tuple(words[:2]) in _OF_YOU and not _MINE.isdisjoint(words):
+    if tuple(words[:2]) in _OF_YOU and not _MINE.isdisjoint(words) and not _TOLD.intersection(words[2:3]):
         return Kind("request", 2)
     for length in range(min(_LONGEST, len(words)), 0, -1):
         name = _STARTS.get(tuple(words[:length]))
@@ -156,6 +169,8 @@ def _what(words: Sequence[str]) -> Kind:
     place = 1
     if words[place : place + 1] in (["is"], ["was"]):
         place += 1
+    elif words[2:3] == ["be"] and words[1] in ("would", "could", "might", "can"):
+        place = 3
     end, name = _noun(words, place)
     return Kind(name, end) if name else Kind("what", 1)
 
@@ -173,8 +188,10 @@ def _noun(words: Sequence[str], place: int) -> tuple[int, str]:
     word, behind = (*words[place : place + 2], "", "")[:2]
     if word in _WAYS and behind in ("to", "of", "for", "by"):
         return place + 2, "howto"
-    if word in _WAYS and behind in _PERSONS and words[place + 2 : place + 3] in (["can"], ["should"]):
-        return place + 3, "howto"
+    if word in _WAYS and (end := _way_in_which(words, place + 1)):
+        return end, "howto"
+    if word in ("tip", "advice", "suggestion") and behind in ("on", "to", "for"):
+        return place + 2, "howto"
     if word in ("reason", "cause") and behind in ("for", "of", "behind", "why", "that"):
         return place + 2, "why"
     if word == "reason" and behind == "to":
@@ -183,6 +200,18 @@ def _noun(words: Sequence[str], place: int) -> tuple[int, str]:
         return place + 2, "difference"
     return start, ""
 
+
+def _way_in_which(words: Sequence[str], place: int) -> int:
+    """Behind `(ways) in which I can`, `(methods) one can`; 0 where nothing of the kind follows."""
+    if words[place + 1 : place + 2] == ["which"] and words[place] in ("in", "by", "through", "with"):
+        place += 2
+    elif words[place : place + 1] == ["that"]:
+        place += 1
+    person, can = (*words[place : place + 2], "", "")[:2]
+    return place + 2 if person in _WAYS_OF and can in ("can", "could", "should", "may", "might") else 0
+
+
+_WAYS_OF = _PERSONS | listed("someone anyone person people")
 
 _ALIKE = frozenset(
     frozenset(pair.split("="))

@@ -50,7 +50,7 @@ def read(text: str) -> Reading:
     literal = is_literal(text.strip())
     signs = [] if literal else split(text)
     literal = literal or is_about_words(signs)
-    words = rewritten(polite_removed(folded(moved(signs))))
+    words = rewritten(polite_removed(folded(moved(_settled(signs)))))
     found = kind([word.lower() for word in words])
     words = joined(words[found.length :])
     heads = tuple(head(word.lower()) for word in words)
@@ -67,6 +67,20 @@ def read(text: str) -> Reading:
         _aside(words, heads),
         literal,
     )
+
+
+def _settled(signs: list[str]) -> list[str]:
+    """`book(s)`, `book/s`: books, as far as it matters here."""
+    if "s" not in signs:
+        return signs
+    kept: list[str] = []
+    for sign in signs:
+        kept.append(sign)
+        if kept[-3:] == ["(", "s", ")"] and len(kept) > 3:
+            del kept[-3:]
+        elif kept[-2:] == ["/", "s"] and len(kept) > 2:
+            del kept[-2:]
+    return kept
 
 
 def _negated(words: Sequence[str], heads: Sequence[str], solid: frozenset[int]) -> tuple[str, ...]:

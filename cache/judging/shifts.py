@@ -70,6 +70,14 @@ def defined(asked: Reading, kept: Reading, pairs: Sequence[tuple[int, int]]) -> 
 
 _DEFINING = listed("what who meaning difference ask use stands-for called like")
 
+
+def of_the_best(asked: Reading, kept: Reading) -> bool:
+    """`who is your favourite singer`, `which is your favourite singer`."""
+    return (
+        {asked.kind, kept.kind} == {"who", "what"} and _superlative(asked.words) and _superlative(kept.words)
+    )
+
+
 _SELVES = listed("myself yourself oneself ourselves yourselves")
 
 
@@ -85,6 +93,11 @@ _PAST = listed(
     found felt left met sold told sent spent built knew grew saw seen came ran began broke fell died fought
     """
 )
+
+
+def past(words: Collection[str]) -> bool:
+    """Whether the text tells of the past, or of what will be."""
+    return any(word in _PAST or word in ("will", "would", "used") or word.endswith("ed") for word in words)
 
 
 def begun(asked: Reading, kept: Reading, left: Collection[str], right: Collection[str]) -> bool:
@@ -104,11 +117,26 @@ def inverted(asked: Reading, kept: Reading) -> bool:
 
 
 def passive(words: Sequence[str]) -> bool:
-    """`blamed by`, `seen by`: who does it stands behind."""
+    """`blamed by`, `seen by`: who does it stands behind. `Sent by mail` says only how."""
     return any(
-        said == "by" and place and (words[place - 1].endswith("ed") or words[place - 1] in _DONE)
+        said == "by"
+        and place
+        and (words[place - 1].endswith("ed") or words[place - 1] in _DONE)
+        and not _means(words[place + 1 : place + 2])
         for place, said in enumerate(words)
     )
+
+
+def _means(behind: Sequence[str]) -> bool:
+    return bool(behind) and (behind[0] in _BY or behind[0].endswith("ing") or behind[0][0].isdigit())
+
+
+_BY = listed(
+    """
+    phone mobile cellphone smartphone hand mail email post car bus train plane mistake default law accident
+    chance name number credit cash cheque computer
+    """
+)
 
 
 _DONE = listed(

@@ -7,12 +7,23 @@ from collections.abc import Collection, Sequence
 from cache.judging.features import Prepared
 from cache.judging.tables import GENERIC, LIGHT, VERBS
 from cache.judging.vectors import Words
-from cache.judging.vetoes import Compared
+from cache.judging.vetoes import Compared, reworded
 
 NEAR = 0.43
 """The cosine from which two words say nearly the same. Words of one kind (`physics`, `chemistry`) and
 opposites lie below, most synonyms above."""
 
+
+SURELY = 0.6
+"""In a yes-no question, where less turns the answer round."""
+
+MODIFYING = 0.5
+"""For a word in front of one that both have: `chess clubs` are near clubs, and still other ones."""
+
+NEAR_ADDED = 0.33
+"""For a word that only one side has: it says what is there already in other words."""
+_LEAST_NEAR = {4: 0.2, 5: 0.15}
+"""By how many words agree, the last for more: in a longer question one word more matters less."""
 
 ENOUGH = 2
 """So many words must agree before a generic one more or less does not matter."""
@@ -21,7 +32,7 @@ ENOUGH = 2
 def unsupported(c: Compared, asked: Prepared, kept: Prepared, words: Words) -> str:
     """`unknown` for a word without a vector, which may be anything, a name as a rule; `substitution` where a
     word stands in the place of one that is not near; `added` where it repeats nothing."""
-    if not all(words[word].known for word in c.only):
+    if not all(words[word].known for word in c.only if word not in _STROKES):
         return "unknown"
     verbs, others = VERBS.intersection(c.left), VERBS.intersection(c.right)
     if verbs and others and not (_near(tuple(verbs), others, words) and _near(tuple(others), verbs, words)):
@@ -30,19 +41,36 @@ def unsupported(c: Compared, asked: Prepared, kept: Prepared, words: Words) -> s
     left = [word for word in c.left if word not in free]
     right = [word for word in c.right if word not in free]
     if left and right:
-        return "" if _near(left, c.right, words) and _near(right, c.left, words) else "substitution"
-    if left and not _near(left, _SELVES.intersection(c.right) or kept.solid_words, words):
-        return "added"
-    return (
-        "added"
-        if right and not _near(right, _SELVES.intersection(c.left) or asked.solid_words, words)
-        else ""
-    )
+        least = SURELY if reworded(c) else NEAR
+        near = _near(left, c.right, words, least) and _near(right, c.left, words, least)
+        return "" if near else "substitution"
+    for text, places, said, other in (
+        (c.asked, c.difference.asked, c.right, kept),
+        (c.kept, c.difference.kept, c.left, asked),
+    ):
+        agreed = {pair[text is c.kept] for pair in c.difference.pairs}
+        for place in places:
+            word = text.words[place]
+            if word not in free and not _near(
+                (word,),
+                _SELVES.intersection(said) or other.solid_words,
+                words,
+                MODIFYING if place + 1 in agreed else _least_near(len(agreed)),
+            ):
+                return "added"
+    return ""
+
+
+def _least_near(agreeing: int) -> float:
+    return _LEAST_NEAR.get(min(agreeing, max(_LEAST_NEAR)), NEAR_ADDED)
+
+
+_STROKES = frozenset("/()")
 
 
 _SELVES = frozenset({"myself", "yourself", "oneself", "ourselves", "someone"})
 """In the place of another word they are no grammar."""
 
 
-def _near(lacking: Sequence[str], others: Collection[str], words: Words) -> bool:
-    return bool(others) and float(words.likeness(lacking, tuple(others)).max(1).min()) >= NEAR
+def _near(lacking: Sequence[str], others: Collection[str], words: Words, least: float = NEAR) -> bool:
+    return bool(others) and float(words.likeness(lacking, tuple(others)).max(1).min()) >= least

@@ -6,6 +6,8 @@ verifier.
 
 from __future__ import annotations
 
+from cache.judging.everyday import EVERYDAY
+
 _GROUPS = """
 buy purchase
 start begin commence
@@ -296,5 +298,15 @@ behave behavior
 believe belief
 """
 
-SYNONYM = {word: group.split()[0] for group in _GROUPS.strip().splitlines() for word in group.split()}
+
+def _read() -> dict[str, str]:
+    read = {word: group.split()[0] for group in _GROUPS.strip().splitlines() for word in group.split()}
+    for group in EVERYDAY.strip().splitlines():
+        first, *others = group.split()
+        known = read.setdefault(first, first)
+        read.update((word, known) for word in others)
+    return read
+
+
+SYNONYM = _read()
 """Word -> the one of its group that stands for it."""

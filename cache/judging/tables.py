@@ -80,7 +80,7 @@ POINTING = listed("this these here")
 
 NARROWING = listed(
     """
-    in at on for during within inside near around under by with among across from of
+    in at on for during within inside near around under by with among across from of as
     """
 )
 """A preposition before a phrase that narrows the question."""
@@ -90,6 +90,7 @@ LIGHT = listed(
     can could become get take give go come happen occur exist visit use using work try look see tell
     say feel like properly fully completely totally absolutely successfully personally generally
     commonly effectively easily easy such various actual overall specific particular certain proper
+    having getting taking giving going coming becoming people's person's others'
     yourself myself oneself ourselves by as if when out up into then have having so that which from
     to with someone make ever available effective start using doing one's someone's good best great
     nice known did was been being had most all many some / who buy watch read play eat follow

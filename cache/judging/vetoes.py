@@ -6,7 +6,7 @@ that only one side has is a veto by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -61,7 +61,7 @@ def early(asked: Reading, kept: Reading) -> str:
         return "numbers"
     if asked.negated != kept.negated:
         return "negation"
-    if not alike(asked.kind, kept.kind):
+    if not alike(asked.kind, kept.kind) and not shifts.of_the_best(asked, kept):
         return "kind"
     return ""
 
@@ -95,9 +95,21 @@ def nothing(c: Compared) -> bool:
 
 def _kind(c: Compared) -> bool:
     """Two ways to ask must leave nothing else to differ; a yes-no question turns round on any word."""
+    if "ask" in (c.asked.kind, c.kept.kind) and not {"yes-no", "possible"} & {c.asked.kind, c.kept.kind}:
+        return any(word not in LIGHT for word in c.only)
     if c.asked.kind != c.kept.kind or c.asked.kind in ("yes-no", "possible"):
-        return any(word not in INTENSIFIERS for word in c.only) and not _still_small(c)
+        return any(word not in INTENSIFIERS for word in c.only) and not _still_small(c) and not reworded(c)
     return False
+
+
+def reworded(c: Compared) -> bool:
+    """A long yes-no question in which one word stands for another; that it must be a near one."""
+    return (
+        c.asked.kind == c.kept.kind
+        and c.asked.kind in ("yes-no", "possible")
+        and len(c.difference.pairs) > 3
+        and len(c.left) == len(c.right) == 1
+    )
 
 
 _SMALL_WORDS = frozenset(
@@ -167,8 +179,16 @@ def _antonyms(c: Compared) -> bool:
     return any(opposite(one, other) for one in c.left for other in c.right)
 
 
+_NOW = frozenset({"now", "currently", "nowaday", "current", "present"})
+
+
 def _time(c: Compared) -> bool:
-    return any(word in TIMES - TENSES - LIGHT - GENERIC for word in c.only)
+    """What is asked in the present is asked of now."""
+    free = _NOW if not shifts.past(c.asked.words) and not shifts.past(c.kept.words) else frozenset[str]()
+    return any(word in _TIMES and word not in free for word in c.only)
+
+
+_TIMES = TIMES - TENSES - LIGHT - GENERIC
 
 
 def _tense(c: Compared) -> bool:
@@ -184,7 +204,7 @@ def _quantity(c: Compared) -> bool:
 
 
 def _modal(c: Compared) -> bool:
-    left, right = MODALS.intersection(c.left), MODALS.intersection(c.right)
+    left, right = (MODALS.intersection(words) - {"to", "have"} for words in (c.left, c.right))
     if not left or not right or left == right:
         return False
     return not (left | right <= {"can", "could", "will", "would"} or left | right == {"should", "must"})
@@ -275,12 +295,38 @@ def _regrouped(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> 
         return True
     if _modifiers(c, first, second):
         return True
-    if not LIGHT.issuperset(c.only) or len(c.only) > 1 or c.asked.kind in ("yes-no", "possible", "ask"):
+    if not LIGHT.issuperset(c.only) or len(c.only) > 3:
         return False
-    moved = (c.asked.words[first[0]], c.asked.words[second[0]])
-    if any(head(word) == "best" or word.endswith("ly") for word in moved):
+    if _carried(c, first, second):
         return True
-    return bool(_SMALL.intersection(mine)) != bool(_SMALL.intersection(yours))
+    if c.asked.kind in ("yes-no", "possible", "ask"):
+        return (
+            not c.only
+            and sorted((len(mine), len(yours))) == [0, 1]
+            and bool(_SMALL.intersection(mine + yours))
+        )
+    moved = (c.asked.words[first[0]], c.asked.words[second[0]])
+    if any(head(word) == "best" or word.endswith("ly") or word in _ADVERBS for word in moved):
+        return True
+    return len(c.only) < 2 and bool(_SMALL.intersection(mine)) != bool(_SMALL.intersection(yours))
+
+
+_ADVERBS = frozenset({"online", "together", "abroad", "ever", "too", "also"})
+_PREPOSITIONS = DIRECTIONS | NARROWING
+
+
+def _carried(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """`the effect of A on B`, `the effect on B of A`: a phrase goes elsewhere, its preposition with it."""
+    moved = next(pair for pair in c.difference.pairs if pair[1] > second[1])
+    return any(
+        _led(c.asked.words, one) == _led(c.kept.words, other) != ""
+        for one, other in (second, moved if moved[0] <= first[0] else first)
+    )
+
+
+def _led(words: Sequence[str], place: int) -> str:
+    """The preposition in front of a word, or of the one before it; '' for none."""
+    return next((word for word in reversed(words[max(0, place - 2) : place]) if word in _PREPOSITIONS), "")
 
 
 def _modifiers(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> bool:
