@@ -23,7 +23,7 @@ _ABOUT_WORDS = listed(
     """
     translate translation translated spell spelled spelling plural singular grammar grammatical
     grammatically rhyme rhymes synonym synonyms antonym antonyms pronounce pronounced pronunciation
-    contraction capitalize capital uppercase lowercase sentence sentences word words phrase phrases letter
+    contraction capitalize uppercase lowercase sentence sentences word words phrase phrases letter
     letters verb verbs noun nouns adjective adjectives article articles proofread rewrite rephrase
     paraphrase regex tense apostrophe punctuation abbreviation acronym correct hyphen comma prefix suffix
     preposition
@@ -98,7 +98,19 @@ def is_literal(text: str) -> bool:
 
 
 def is_about_words(signs: Iterable[str]) -> bool:
-    return not _ABOUT_WORDS.isdisjoint(map(str.lower, signs))
+    said = [sign.lower() for sign in signs]
+    return any(word in _ABOUT_WORDS and not _is_other_use(said, place) for place, word in enumerate(said))
+
+
+def _is_other_use(said: Sequence[str], place: int) -> bool:
+    """`the correct way`, `a cover letter`."""
+    if said[place] == "correct":
+        return not _CORRECT.isdisjoint(said[place + 1 : place + 2])
+    return said[place] in ("letter", "letters") and not _LETTERS.isdisjoint(said[max(0, place - 1) : place])
+
+
+_CORRECT = listed("way ways method methods answer answers order procedure process time approach size")
+_LETTERS = listed("cover recommendation love resignation offer motivation reference chain")
 
 
 def folded(signs: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks.cache.sources import Asked, Pair, add_data, intents, pairs
 from benchmarks.cache.streams import nearest, vectors
 from cache.judging import vetoes
+from cache.judging.compared import compare
 from cache.judging.features import NAMES, SIGNS, Prepared, features
 from cache.judging.reading import read
 from cache.judging.vectors import Words
@@ -62,7 +63,7 @@ class Reader:
         a, b = self.prepared(one), self.prepared(other)
         if vetoes.early(a.reading, b.reading):
             return None
-        compared = vetoes.compare(a.reading, b.reading, a.unknown | b.unknown)
+        compared = compare(a.reading, b.reading, a.unknown | b.unknown)
         if vetoes.late(compared):
             return None
         return features(a, b, compared, self.words)
@@ -72,7 +73,7 @@ class Reader:
         a, b = self.prepared(one), self.prepared(other)
         if a.reading.literal or b.reading.literal:
             return None
-        return features(a, b, vetoes.compare(a.reading, b.reading, a.unknown | b.unknown), self.words)
+        return features(a, b, compare(a.reading, b.reading, a.unknown | b.unknown), self.words)
 
     def rows(self, asked: Iterable[tuple[str, str, bool]], *, strict: bool = True) -> Rows:
         read = self.row if strict else self.loose_row

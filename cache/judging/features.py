@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cache.judging.compared import Compared
 from cache.judging.reading import Reading
 from cache.judging.tables import LIGHT
 from cache.judging.vectors import Words
-from cache.judging.vetoes import Compared
 from cache.question import Floats
 
 NAMES = (

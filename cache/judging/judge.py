@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cache.judging import vetoes
+from cache.judging.compared import compare
 from cache.judging.features import Prepared, features
 from cache.judging.parts import parts
 from cache.judging.reading import read
@@ -49,7 +50,7 @@ class Judge:
         veto = vetoes.early(mine, yours) if strict else vetoes.unreadable(mine, yours)
         if veto:
             return Verdict(0.0, veto)
-        compared = vetoes.compare(mine, yours, asked.unknown | kept.unknown)
+        compared = compare(mine, yours, asked.unknown | kept.unknown)
         if strict:
             veto = vetoes.late(compared) or unsupported(compared, asked, kept, self._words)
             if veto:

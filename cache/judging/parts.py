@@ -59,7 +59,12 @@ class _Sentence(NamedTuple):
 
 
 def _stands(sentence: _Sentence) -> bool:
-    return _LEANING.isdisjoint(map(str.lower, sentence.signs))
+    said = [sign.lower() for sign in sentence.signs]
+    return _LEANING.isdisjoint(said) and ("the" not in said or not _SAYS_WHICH.isdisjoint(said))
+
+
+_SAYS_WHICH = listed("of in for on to at with between from by that who which i you we my your")
+"""`What are the symptoms?` leans on what was asked before; `the symptoms of X` say which."""
 
 
 def _sentences(signs: Sequence[str]) -> list[_Sentence]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -35,6 +36,8 @@ class Reading(NamedTuple):
     """Words written with a capital inside a sentence, folded."""
     aside: frozenset[str]
     """Heads inside parentheses."""
+    quoted: tuple[str, ...]
+    """What stands in quotation marks, sign by sign, in order of its text."""
     literal: bool
     """Every sign may matter: such a text is compared with nothing."""
 
@@ -43,12 +46,13 @@ class Reading(NamedTuple):
 def head(word: str) -> str:
     word = word.removesuffix("'s")
     stemmed = stem(word)
-    return SYNONYM.get(word) or SYNONYM.get(stemmed) or stemmed
+    return SYNONYM.get(word) or SYNONYM.get(stemmed) or stemmed.replace("-", "") or stemmed
 
 
 def read(text: str) -> Reading:
-    literal = is_literal(text.strip())
-    signs = [] if literal else split(text)
+    plain, quoted = unquoted(text.strip())
+    literal = is_literal(plain)
+    signs = [] if literal else split(plain)
     literal = literal or is_about_words(signs)
     words = rewritten(polite_removed(folded(moved(_settled(signs)))))
     found = kind([word.lower() for word in words])
@@ -65,8 +69,23 @@ def read(text: str) -> Reading:
         tuple(sorted(word for word in words if any(map(str.isdigit, word)))),
         _names(signs),
         _aside(words, heads),
+        quoted,
         literal,
     )
+
+
+_MARKED = re.compile(r"[\"“”«»]+([^\"“”«»]+)[\"“”«»]+|(?<!\w)['‘]([^'‘’]+)['’](?!\w)")
+
+
+def unquoted(text: str) -> tuple[str, tuple[str, ...]]:
+    """The text without its pairs of quotation marks, and what stood between them."""
+    quoted: list[str] = []
+
+    def bare(found: re.Match[str]) -> str:
+        quoted.append((found[1] or found[2]).strip(" .,?!"))
+        return found[1] or found[2]
+
+    return _MARKED.sub(bare, text), tuple(sorted(quoted))
 
 
 def _settled(signs: list[str]) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from cache.judging.compared import Compared
 from cache.judging.features import Prepared
-from cache.judging.tables import GENERIC, LIGHT, VERBS
+from cache.judging.tables import GENERIC, LIGHT, MODALS, VERBS
 from cache.judging.vectors import Words
-from cache.judging.vetoes import Compared, reworded
+from cache.judging.vetoes import reworded
 
 NEAR = 0.43
 """The cosine from which two words say nearly the same. Words of one kind (`physics`, `chemistry`) and
@@ -22,7 +23,7 @@ MODIFYING = 0.5
 
 NEAR_ADDED = 0.33
 """For a word that only one side has: it says what is there already in other words."""
-_LEAST_NEAR = {4: 0.2, 5: 0.15}
+_LEAST_NEAR = {4: 0.2, 5: 0.15, 6: 0.05}
 """By how many words agree, the last for more: in a longer question one word more matters less."""
 
 ENOUGH = 2
@@ -49,13 +50,14 @@ def unsupported(c: Compared, asked: Prepared, kept: Prepared, words: Words) -> s
         (c.kept, c.difference.kept, c.left, asked),
     ):
         agreed = {pair[text is c.kept] for pair in c.difference.pairs}
+        first = next((place for place in sorted(text.solid) if text.words[place] not in _UNASKED), -1)
         for place in places:
             word = text.words[place]
             if word not in free and not _near(
                 (word,),
                 _SELVES.intersection(said) or other.solid_words,
                 words,
-                MODIFYING if place + 1 in agreed else _least_near(len(agreed)),
+                MODIFYING if place == first or place + 1 in agreed else _least_near(len(agreed)),
             ):
                 return "added"
     return ""
@@ -65,6 +67,7 @@ def _least_near(agreeing: int) -> float:
     return _LEAST_NEAR.get(min(agreeing, max(_LEAST_NEAR)), NEAR_ADDED)
 
 
+_UNASKED = LIGHT | MODALS
 _STROKES = frozenset("/()")
 
 

@@ -42,7 +42,7 @@ work works
 look looks
 stock stocks
 use utilize
-rs rupee
+rs rupee ₹ inr
 terrible awful
 tasty delicious
 smart intelligent clever
@@ -165,7 +165,7 @@ sleepy drowsy
 teach instruct
 useful helpful
 wedding marriage
-percent percentage
+percent percentage %
 stuff thing
 resume cv
 flat apartment
@@ -245,7 +245,7 @@ gay homosexual
 cop policeman
 gun firearm
 money cash
-dollar buck
+dollar buck $
 coupon voucher
 restaurant eatery
 marijuana weed cannabis
@@ -280,6 +280,10 @@ operate function
 doctorate phd
 author writer
 or /
+and &
+if whether
+euro €
+symptom sign indication
 destroy ruin
 notify inform
 assume presume

@@ -90,6 +90,8 @@ LIGHT = listed(
     can could become get take give go come happen occur exist visit use using work try look see tell
     say feel like properly fully completely totally absolutely successfully personally generally
     commonly effectively easily easy such various actual overall specific particular certain proper
+    genuinely efficiently correctly perfectly technically officially fundamentally essentially normally
+    typically necessarily specifically particularly precisely mainly main typical interesting amazing useful
     having getting taking giving going coming becoming people's person's others'
     yourself myself oneself ourselves by as if when out up into then have having so that which from
     to with someone make ever available effective start using doing one's someone's good best great

@@ -6,16 +6,15 @@ that only one side has is a veto by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Callable
 
 from cache.judging import shifts
 from cache.judging.antonyms import opposite
 from cache.judging.classes import NAMES, siblings
-from cache.judging.comparing import Difference, differ
+from cache.judging.compared import Compared
 from cache.judging.kinds import alike
-from cache.judging.reading import Reading, head
+from cache.judging.ordering import is_reordered
+from cache.judging.reading import Reading
 from cache.judging.stems import stem
 from cache.judging.tables import (
     DIRECTIONS,
@@ -30,33 +29,13 @@ from cache.judging.tables import (
     TENSES,
     TIMES,
 )
-
-
-class Compared(NamedTuple):
-    """Two texts, what differs, and the words of each that the other lacks."""
-
-    asked: Reading
-    kept: Reading
-    difference: Difference
-    left: tuple[str, ...]
-    right: tuple[str, ...]
-
-    @property
-    def only(self) -> tuple[str, ...]:
-        return self.left + self.right
-
-
-def compare(asked: Reading, kept: Reading, unknown: Collection[str] = ()) -> Compared:
-    difference = differ(asked, kept, unknown)
-    left = tuple(asked.words[place] for place in difference.asked)
-    right = tuple(kept.words[place] for place in difference.kept)
-    return Compared(asked, kept, difference, left, right)
+from cache.wording import split
 
 
 def early(asked: Reading, kept: Reading) -> str:
     """What needs no comparison of words; '' for nothing."""
-    if asked.literal or kept.literal:
-        return unreadable(asked, kept)
+    if unreadable(asked, kept) or (asked.quoted != kept.quoted and _misquoted(asked, kept)):
+        return "literal"
     if asked.numbers != kept.numbers:
         return "numbers"
     if asked.negated != kept.negated:
@@ -64,6 +43,14 @@ def early(asked: Reading, kept: Reading) -> str:
     if not alike(asked.kind, kept.kind) and not shifts.of_the_best(asked, kept):
         return "kind"
     return ""
+
+
+def _misquoted(asked: Reading, kept: Reading) -> bool:
+    """Whether something else is quoted, or what is quoted does not stand in the other as it is."""
+    if (asked.quoted and kept.quoted) or asked.kind != kept.kind:
+        return True
+    text = f" {' '.join(split((kept if asked.quoted else asked).text))} ".lower()
+    return not all(f" {' '.join(split(each)).lower()} " in text for each in asked.quoted or kept.quoted)
 
 
 def unreadable(asked: Reading, kept: Reading) -> str:
@@ -113,7 +100,24 @@ def reworded(c: Compared) -> bool:
 
 
 _SMALL_WORDS = frozenset(
-    {"to", "if", "and", "that", "as", "with", "ever", "fully", "completely", "actual", "from", "when"}
+    {
+        "to",
+        "if",
+        "and",
+        "that",
+        "as",
+        "with",
+        "ever",
+        "fully",
+        "completely",
+        "actual",
+        "from",
+        "when",
+        "have",
+        "technically",
+        "officially",
+        "genuinely",
+    }
 )
 
 
@@ -138,7 +142,7 @@ _BRACKETS = frozenset("/()")
 
 def _symbols(c: Compared) -> bool:
     return any(
-        (not word[0].isalnum() and word not in _BRACKETS) or len(word) == 1 or not word.isascii()
+        word not in _BRACKETS and (not word[0].isalnum() or len(word) == 1 or not word.isascii())
         for word in c.only
     )
 
@@ -272,80 +276,6 @@ def _roles(c: Compared) -> bool:
     return shifts.passive(c.asked.words) != shifts.passive(c.kept.words)
 
 
-def _order(c: Compared) -> bool:
-    pairs = [pair for pair in c.difference.pairs if c.asked.words[pair[0]] not in _LINKS]
-    breaks = [at for at, (one, two) in enumerate(pairwise(pairs)) if one[1] > two[1]]
-    if not breaks or (c.asked.kind == c.kept.kind == "difference" and not c.only):
-        return False
-    return len(breaks) > 1 or not _regrouped(c, pairs[breaks[0]], pairs[breaks[0] + 1])
-
-
-_LINKS = frozenset({"and", "or", "vs", "versus"})
-_SMALL = frozenset({"of", "in", "for", "on", "at"})
-
-
-def _regrouped(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> bool:
-    """`A and B` is `B and A`; `movie of 2016` is `2016 movie`; `which are best` goes before or behind, and so
-    does an adverb. Who does what to whom is told by order: a yes-no question may move nothing else."""
-    if c.asked.words[first[0]][0].isdigit() and c.asked.words[second[0]][0].isdigit():
-        return False
-    mine = c.asked.words[first[0] + 1 : second[0]]
-    yours = c.kept.words[second[1] + 1 : first[1]]
-    if _LINKS.intersection(mine) and _LINKS.intersection(yours):
-        return True
-    if _modifiers(c, first, second):
-        return True
-    if not LIGHT.issuperset(c.only) or len(c.only) > 3:
-        return False
-    if _carried(c, first, second):
-        return True
-    if c.asked.kind in ("yes-no", "possible", "ask"):
-        return (
-            not c.only
-            and sorted((len(mine), len(yours))) == [0, 1]
-            and bool(_SMALL.intersection(mine + yours))
-        )
-    moved = (c.asked.words[first[0]], c.asked.words[second[0]])
-    if any(head(word) == "best" or word.endswith("ly") or word in _ADVERBS for word in moved):
-        return True
-    return len(c.only) < 2 and bool(_SMALL.intersection(mine)) != bool(_SMALL.intersection(yours))
-
-
-_ADVERBS = frozenset({"online", "together", "abroad", "ever", "too", "also"})
-_PREPOSITIONS = DIRECTIONS | NARROWING
-
-
-def _carried(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> bool:
-    """`the effect of A on B`, `the effect on B of A`: a phrase goes elsewhere, its preposition with it."""
-    moved = next(pair for pair in c.difference.pairs if pair[1] > second[1])
-    return any(
-        _led(c.asked.words, one) == _led(c.kept.words, other) != ""
-        for one, other in (second, moved if moved[0] <= first[0] else first)
-    )
-
-
-def _led(words: Sequence[str], place: int) -> str:
-    """The preposition in front of a word, or of the one before it; '' for none."""
-    return next((word for word in reversed(words[max(0, place - 2) : place]) if word in _PREPOSITIONS), "")
-
-
-def _modifiers(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> bool:
-    """`hacked yahoo account`, `yahoo hacked account`: side by side before one noun on both sides. Whose is
-    whose is told by order."""
-    if (
-        second[0] != first[0] + 1
-        or first[1] != second[1] + 1
-        or (second[0] + 1, first[1] + 1) not in (c.difference.pairs)
-    ):
-        return False
-    if c.asked.kind in ("yes-no", "possible", "ask"):
-        return False
-    one, other = c.asked.words[first[0]], c.asked.words[second[0]]
-    if siblings((one,), (other,)) or {one, other} & (c.asked.names | c.kept.names | NAMES):
-        return False
-    return not one.endswith("'s") and not other.endswith("'s")
-
-
 def _scope(c: Compared) -> bool:
     """A phrase that only one side has narrows its question: `in one year`, `for beginners`."""
     if c.asked.aside - set(c.kept.heads) or c.kept.aside - set(c.asked.heads):
@@ -384,7 +314,7 @@ _VETOES: dict[str, Callable[[Compared], bool]] = {
     "form": _form,
     "direction": _direction,
     "antonyms": _antonyms,
-    "order": _order,
+    "order": is_reordered,
     "roles": _roles,
     "defined": _defined,
     "scope": _scope,
