@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.cache.rule_traps import KINDS, RULE_TRAPS
+
 EACH = 240
 """Pairs of each capability."""
 
@@ -295,6 +297,23 @@ _TEMPLATES: dict[str, tuple[Template, ...]] = {
         Template("What is the average price of {a}?", "What is the total price of {a}?", _FOODS),
         Template("How do I sell half of my {a}?", "How do I sell all of my {a}?", _FOODS),
     ),
+}
+
+
+_FILLERS = {
+    "animals": _ANIMALS,
+    "conditions": _CONDITIONS,
+    "foods": _FOODS,
+    "kinds": _list(KINDS),
+    "languages": _LANGUAGES,
+    "names": _NAMES,
+    "places": _PLACES,
+    "roles": _ROLES,
+    "things": _THINGS,
+}
+_TEMPLATES |= {
+    capability: tuple(Template(one, other, _FILLERS[fillers]) for one, other, fillers in templates)
+    for capability, templates in RULE_TRAPS.items()
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cache.judging.choosing import chosen
-from cache.judging.ways_to_ask import ANYBODY, DOES, framed
+from cache.judging.ways_to_ask import ANYBODY, DOES, framed, is_participle
 from cache.wording import listed
 
 _EMPTY = listed(
@@ -171,8 +171,27 @@ def rewritten(words: Sequence[str]) -> list[str]:
     found = _without_asides(
         [word for place, word in enumerate(words) if place >= _FRAME_LENGTH or word not in _EMPTY]
     )
-    found = _their_own(_ever(_without_year(_of_the_world(found))))
+    found = _related(_their_own(_ever(_without_year(_of_the_world(found)))))
     return _without_purpose((len(found) > 4 and chosen(found)) or framed(found))
+
+
+_THAT, _BEEN = listed("that which"), frozenset({("is",), ("was",), ("have", "been")})
+
+
+def _related(words: list[str]) -> list[str]:
+    """`files that were deleted from X`: deleted files from X. By whom is told by its place."""
+    for place in range(2, len(words) - 2):
+        if words[place] in _THAT:
+            for length in (1, 2):
+                at = place + 1 + length
+                done = "".join(words[at : at + 1])
+                if (
+                    tuple(words[place + 1 : at]) in _BEEN
+                    and is_participle(done)
+                    and words[at + 1 : at + 2] != ["by"]
+                ):
+                    return [*words[: place - 1], done, words[place - 1], *words[at + 1 :]]
+    return words
 
 
 def _of_the_world(words: list[str]) -> list[str]:

@@ -45,11 +45,22 @@ def parts(text: str) -> tuple[str, ...]:
     asked = _sentences(signs)
     if not 1 < len(asked) <= MOST:
         return _sides(signs)
+    if len(asked) == 2 and (more := _if_so(asked[1])) and asked[0].signs[0].lower() in _ASKS:
+        return " ".join(asked[0].signs), " ".join((more, *asked[0].signs))
     if any(each.signs[0].lower() not in _STARTS or each.signs[1:2] == ["about"] for each in asked):
         return ()
     alone = len(asked[0].signs) == 1
     own = [asked[0], *(each for each in asked[1:] if _stands(each) and (alone or not each.joined))]
     return tuple(" ".join(each.signs) for each in own if len(each.signs) >= _LEAST_SIGNS)
+
+
+_IF_SO = listed("if so yes then and but please tell explain me")
+
+
+def _if_so(sentence: _Sentence) -> str:
+    """`why` of `if so, why`, which asks it of the question before."""
+    said = [sign.lower() for sign in sentence.signs if sign.lower() not in _IF_SO and sign != ","]
+    return said[0] if said in (["why"], ["how"]) else ""
 
 
 class _Sentence(NamedTuple):

@@ -188,11 +188,11 @@ _NOW = frozenset({"now", "currently", "nowaday", "current", "present"})
 
 def _time(c: Compared) -> bool:
     """What is asked in the present is asked of now."""
-    free = _NOW if not shifts.past(c.asked.words) and not shifts.past(c.kept.words) else frozenset[str]()
-    return any(word in _TIMES and word not in free for word in c.only)
+    past = shifts.past(c.asked.words) or shifts.past(c.kept.words)
+    return any(word in _TIMES or (past and word in _NOW) for word in c.only)
 
 
-_TIMES = TIMES - TENSES - LIGHT - GENERIC
+_TIMES = TIMES - TENSES - LIGHT - GENERIC - _NOW
 
 
 def _tense(c: Compared) -> bool:
@@ -276,6 +276,9 @@ def _roles(c: Compared) -> bool:
     return shifts.passive(c.asked.words) != shifts.passive(c.kept.words)
 
 
+_SCOPELESS = (LIGHT | GENERIC) - {"work"}
+
+
 def _scope(c: Compared) -> bool:
     """A phrase that only one side has narrows its question: `in one year`, `for beginners`."""
     if c.asked.aside - set(c.kept.heads) or c.kept.aside - set(c.asked.heads):
@@ -285,7 +288,7 @@ def _scope(c: Compared) -> bool:
         (c.kept, c.difference.kept, c.left),
     ):
         for place in places:
-            if text.words[place] in LIGHT or text.words[place] in GENERIC:
+            if text.words[place] in _SCOPELESS:
                 continue
             if _listed(text.words, place) and not others:
                 return True

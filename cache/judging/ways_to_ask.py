@@ -21,13 +21,17 @@ _PARTICIPLES = listed(
 _PERSONS = listed("i we you") | ANYBODY - {"person", "people"}
 
 
+def is_participle(word: str) -> bool:
+    return word in _PARTICIPLES or (word.endswith("ed") and len(word) > 4)
+
+
 def _passive(words: list[str]) -> list[str]:
     """`how can X be fixed`: how to fix X."""
     if words[1] not in ("can", "could", "should", "may", "might", "do") or "be" not in words[3:-1]:
         return []
     at = words.index("be", 3)
     done = words[at + 1]
-    if not (done in _PARTICIPLES or (done.endswith("ed") and len(done) > 4)) or words[2] in _PERSONS:
+    if not is_participle(done) or words[2] in _PERSONS:
         return []
     if "by" in words[at + 2 : at + 3]:
         return []
@@ -252,6 +256,13 @@ def _people_in(words: list[str]) -> list[str]:
     return []
 
 
+def _when_best(words: list[str]) -> list[str]:
+    """`when should I visit X`: the best time to visit X. When I can is another question."""
+    if words[1] == "should" and words[2] in _CHOOSERS and len(words) > 3:
+        return ["when", "is", "best", "time", "to", *words[3:]]
+    return []
+
+
 def _needed(words: list[str]) -> list[str]:
     """`why is X needed`, `why is X necessary`: why we need X."""
     if words[1] == "is" and words[-1] in ("needed", "necessary", "required") and len(words) > 3:
@@ -292,4 +303,5 @@ RULES: Mapping[str, Sequence[Callable[[list[str]], list[str]]]] = {
     "which": (_believed, _recommended, _should_be_chosen, _which_is_best),
     "who": (_believed, _maker),
     "why": (_needed,),
+    "when": (_when_best,),
 }  # fmt: skip
