@@ -67,6 +67,12 @@ _ASKING = _by_word(
     0, "can you tell me", "could you tell me", "can you please tell me", "could you please tell me",
     "would you tell me", "tell me", "do you know", "can anyone tell me", "can someone tell me",
     "i want to know", "i would like to know", "i need to know", "i wonder", "i am wondering", "may i know",
+    "can you explain", "could you explain", "can you please explain", "can you explain to me",
+    "please explain", "please explain to me", "explain", "explain to me", "can anyone explain",
+    "can someone explain",
+    "could someone explain", "could anyone tell me", "could someone tell me", "can anybody tell me",
+    "do anyone know", "do anybody know", "may i ask", "can i ask", "i was wondering", "please tell me",
+    "any idea",
 )  # fmt: skip
 _QUESTION_WORDS = listed("what which who whom whose when where why how")
 _PERSONS = frozenset({"i", "we", "you", "one"})

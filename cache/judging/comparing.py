@@ -67,7 +67,7 @@ def _compounds(
     """`data base` is `database`."""
     for one in left[:]:
         for first, second in pairwise(right):
-            if second == first + 1 and whole[one] == parts[first] + parts[second]:
+            if second == first + 1 and whole[one].replace("-", "") == parts[first] + parts[second]:
                 left, right = [x for x in left if x != one], [x for x in right if x not in (first, second)]
                 break
     return left, right

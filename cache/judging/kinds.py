@@ -67,13 +67,15 @@ _STARTS: dict[tuple[str, ...], str] = dict(
         *_phrases("opinion", "any thought on|about", "your opinion|view|thought on|about|of"),
         *_phrases("meaning", "what is meaning|definition of", "what is meant by", "define"),
         *_phrases("meaning", "meaning|definition of", "what do you mean|understand by", "what do you call"),
+        *_phrases("howto", "how i|we|you|one can|could|should"),
+        *_phrases("what", "looking for good|best|some", "i am looking for good|best|some"),
         *_phrases("howto", "how to", "how do|can|should|could|would i|we|you|one|u"),
         *_phrases("howto", "what should|can|could i|we|you|one do to", "what do i|you|we need to do to"),
         *_phrases("howto", "how may|might|shall|must|will i|we|one", "how may|might|must you", "how am i to"),
         *_phrases("howto", "how do|can|could|should|would someone|anyone|somebody|anybody"),
         *_phrases("howto", "what can|should|could|must be done to", "what must i|we|you|one do to"),
         *_phrases("howto", "what do i|you|we|one do|have to do to", "what do i|you|we|one do in order to"),
-        *_phrases("howto", "what should|can|could i|we|you|one do in order to", "what do it take to"),
+        *_phrases("howto", "what should|can|could i|we|you|one do in order to"),
         *_phrases("howto", "how do|can|could|should|would i|we|you|one|someone|anyone go about"),
         *_phrases(
             "howto",
@@ -107,6 +109,7 @@ _STARTS: dict[tuple[str, ...], str] = dict(
         *_phrases("what", "can|could you give|name|list some|any|few", "give|name|list some|any|few"),
         *_phrases("what", "can|could you give|name|list me|us some|any|few", "give|name me|us some|any|few"),
         *_phrases("what", "can|could anyone|someone give|name|list some|any|few"),
+        *_phrases("what", "can|could anyone|someone give|name|list me|us some|any|few"),
         *_phrases(
             "what", "do anyone|you know any|some|of any", "do anyone|anybody have any", "i need some|any"
         ),

@@ -45,7 +45,8 @@ def _regrouped(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> 
             and sorted((len(mine), len(yours))) == [0, 1]
             and bool(_SMALL.intersection(mine + yours))
         )
-    moved = (c.asked.words[first[0]], c.asked.words[second[0]])
+    moved = [c.asked.words[one] for one, _ in (first, second)]
+    moved += [c.kept.words[other] for _, other in (first, second)]
     if any(head(word) == "best" or word.endswith("ly") or word in _ADVERBS for word in moved):
         return True
     return len(c.only) < 2 and bool(_SMALL.intersection(mine)) != bool(_SMALL.intersection(yours))

@@ -89,7 +89,7 @@ LIGHT = listed(
     """
     can could become get take give go come happen occur exist visit use using work try look see tell
     say feel like properly fully completely totally absolutely successfully personally generally
-    commonly effectively easily easy such various actual overall specific particular certain proper
+    commonly effectively such various actual overall specific particular certain proper
     genuinely efficiently correctly perfectly technically officially fundamentally essentially normally
     typically necessarily specifically particularly precisely mainly main typical interesting amazing useful
     having getting taking giving going coming becoming people's person's others'

@@ -263,6 +263,13 @@ def _when_best(words: list[str]) -> list[str]:
     return []
 
 
+def _worth(words: list[str]) -> list[str]:
+    """`is X worth buying`: is it worth buying X."""
+    if words[-2] == "worth" and words[-1].endswith("ing") and words[1] != "it" and len(words) > 3:
+        return ["is", "it", "worth", words[-1], *words[1:-2]]
+    return []
+
+
 def _needed(words: list[str]) -> list[str]:
     """`why is X needed`, `why is X necessary`: why we need X."""
     if words[1] == "is" and words[-1] in ("needed", "necessary", "required") and len(words) > 3:
@@ -304,4 +311,5 @@ RULES: Mapping[str, Sequence[Callable[[list[str]], list[str]]]] = {
     "who": (_believed, _maker),
     "why": (_needed,),
     "when": (_when_best,),
+    "is": (_worth,),
 }  # fmt: skip

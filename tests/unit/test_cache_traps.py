@@ -14,7 +14,7 @@ from cache.judging.verifier import load
 from gateway.word_vectors import LexiconVectors
 from router.model import lexicon
 
-LEAST = 200
+LEAST = 110
 MOST_SERVED = 0.002
 
 
