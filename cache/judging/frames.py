@@ -180,7 +180,7 @@ _THAT, _BEEN = listed("that which"), frozenset({("is",), ("was",), ("have", "bee
 
 def _related(words: list[str]) -> list[str]:
     """`files that were deleted from X`: deleted files from X. By whom is told by its place."""
-    for place in range(2, len(words) - 2):
+    for place in () if _THAT.isdisjoint(words) else range(2, len(words) - 2):
         if words[place] in _THAT:
             for length in (1, 2):
                 at = place + 1 + length
@@ -288,12 +288,23 @@ def _their_own(words: list[str]) -> list[str]:
 
 
 def _without_asides(words: list[str]) -> list[str]:
-    for start in _LEADS:
+    for start in _BY_FIRST.get(words[0], ()) if words else ():
         if len(words) > len(start) + 2 and tuple(words[: len(start)]) == start:
             behind = words[len(start) + (words[len(start)] in _MARKS) :]
             words = behind if behind[0] in _QUESTIONS or start in _OPINIONS else words
             break
-    for end in _ASIDES:
+    for end in _BY_LAST.get(words[-1], ()) if words else ():
         if len(words) > len(end) + 2 and tuple(words[-len(end) :]) == end:
             return words[: -len(end)]
     return words
+
+
+def _by_word(place: int, phrases: Sequence[tuple[str, ...]]) -> dict[str, list[tuple[str, ...]]]:
+    """Phrases by their first (0) or last (-1) word, the longest first."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in sorted(phrases, key=len, reverse=True):
+        found.setdefault(phrase[place], []).append(phrase)
+    return found
+
+
+_BY_FIRST, _BY_LAST = _by_word(0, _LEADS), _by_word(-1, _ASIDES)

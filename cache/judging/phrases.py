@@ -343,17 +343,21 @@ PHRASES: dict[tuple[str, ...], tuple[str, ...]] = {
     },
 }
 """Words that say one thing together -> what is read instead."""
-_FIRSTS = frozenset(said[0] for said in PHRASES)
+_LENGTHS: dict[str, tuple[int, ...]] = {
+    first: tuple(sorted({len(said) for said in PHRASES if said[0] == first}, reverse=True))
+    for first in {said[0] for said in PHRASES}
+}
+"""How long phrases that start with a word are, the longest first."""
 
 
 def joined(words: list[str]) -> list[str]:
     """With each phrase as what it says, the longest first."""
-    if _FIRSTS.isdisjoint(words):
+    if _LENGTHS.keys().isdisjoint(words):
         return words
     read: list[str] = []
     place = 0
     while place < len(words):
-        for length in (4, 3, 2):
+        for length in _LENGTHS.get(words[place], ()):
             meant = PHRASES.get(tuple(words[place : place + length]))
             if meant is not None:
                 read += meant
