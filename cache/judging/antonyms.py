@@ -118,6 +118,8 @@ def _opposite(one: str, other: str) -> bool:
 def _bases(word: str) -> tuple[str, ...]:
     """The word, and what it may be a comparative or a form of."""
     found = [word, word.removesuffix("ing"), word.removesuffix("ed"), word.removesuffix("ly")]
+    if word.endswith("ing") and len(word) > 5:
+        found.append(word[:-3] + "e")
     for ending in ("est", "er"):
         if word.endswith(ending) and len(word) > len(ending) + 2:
             start = word[: -len(ending)]

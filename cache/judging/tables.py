@@ -91,8 +91,8 @@ LIGHT = listed(
     say feel like properly fully completely totally absolutely successfully personally generally
     commonly effectively such various actual overall specific particular certain proper
     genuinely efficiently correctly perfectly technically officially fundamentally essentially normally
-    typically necessarily specifically particularly precisely mainly main typical interesting amazing useful
-    having getting taking giving going coming becoming people's person's others'
+    typically necessarily specifically particularly precisely mainly main
+    having getting taking giving becoming people's person's others'
     yourself myself oneself ourselves by as if when out up into then have having so that which from
     to with someone make ever available effective start using doing one's someone's good best great
     nice known did was been being had most all many some / who buy watch read play eat follow
@@ -105,7 +105,7 @@ LIGHT = listed(
 VERBS = listed(
     """
     become get take give go come happen occur exist visit use using work try look see tell say feel make start
-    doing buy watch read play eat follow want constitute started
+    doing buy watch read play eat follow want constitute started getting taking giving becoming
     """
 )
 """Those of the light words that say something else when they stand in each other's place."""
