@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from cache.judging.compared import Compared
 from cache.judging.features import Prepared
+from cache.judging.reading import Reading
 from cache.judging.tables import GENERIC, LIGHT, MODALS, VERBS
 from cache.judging.vectors import Words
 from cache.judging.vetoes import reworded
@@ -45,22 +46,33 @@ def unsupported(c: Compared, asked: Prepared, kept: Prepared, words: Words) -> s
         least = SURELY if reworded(c) else NEAR
         near = _near(left, c.right, words, least) and _near(right, c.left, words, least)
         return "" if near else "substitution"
-    for text, places, said, other in (
-        (c.asked, c.difference.asked, c.right, kept),
-        (c.kept, c.difference.kept, c.left, asked),
-    ):
-        agreed = {pair[text is c.kept] for pair in c.difference.pairs}
-        first = next((place for place in sorted(text.solid) if text.words[place] not in _UNASKED), -1)
-        for place in places:
-            word = text.words[place]
-            if word not in free and not _near(
-                (word,),
-                _SELVES.intersection(said) or other.solid_words,
-                words,
-                MODIFYING if place == first or place + 1 in agreed else _least_near(len(agreed)),
-            ):
-                return "added"
+    lacking = (
+        (c.asked, set(c.difference.asked), kept, c.right, {one for one, _ in c.difference.pairs}),
+        (c.kept, set(c.difference.kept), asked, c.left, {other for _, other in c.difference.pairs}),
+    )
+    for text, places, other, said, agreed in lacking:
+        places = {place for place in places if text.words[place] not in free}
+        if places and _adds(text, places, _SELVES.intersection(said) or other.solid_words, agreed, words):
+            return "added"
     return ""
+
+
+def _adds(
+    text: Reading, places: Collection[int], others: Collection[str], agreed: Collection[int], words: Words
+) -> bool:
+    """Whether a word at one of the places says what none of the others says. One in front of a word that both
+    have narrows it, and the first is what is asked for: they must be nearer than the rest."""
+    first = next((place for place in sorted(text.solid) if text.words[place] not in _UNASKED), -1)
+    usual = _least_near(len(agreed))
+    return not all(
+        _near(
+            (text.words[place],),
+            others,
+            words,
+            MODIFYING if place == first or place + 1 in agreed else usual,
+        )
+        for place in places
+    )
 
 
 def _least_near(agreeing: int) -> float:
@@ -69,8 +81,6 @@ def _least_near(agreeing: int) -> float:
 
 _UNASKED = LIGHT | MODALS
 _STROKES = frozenset("/()")
-
-
 _SELVES = frozenset({"myself", "yourself", "oneself", "ourselves", "someone"})
 """In the place of another word they are no grammar."""
 
