@@ -19,7 +19,11 @@ FOLDED = [
     ("greetings and thanks", "Hi there, please name a river. Thanks!", "name a river"),
     ("asking to be told", "Can you tell me what entropy is?", "what entropy is"),
     ("asking to have it explained", "Could someone explain what entropy is?", "what entropy is"),
-    ("a letter that is no letter of a word", "How do I write a cover letter?", "how can one write the cover letter"),
+    (
+        "a letter that is not of a word",
+        "How do I write a cover letter?",
+        "how can one write the cover letter",
+    ),
     ("the correct way", "What is the correct way to hold pens?", "what is the correct way to hold a pen"),
     ("ways to ask how", "How do I bake bread?", "how can we bake bread"),
     ("hyphens of long words", "a long-term plan", "a long term plan"),
