@@ -8,6 +8,13 @@ from __future__ import annotations
 
 EVERYDAY = """
 purpose goal aim
+impact effects
+letter letters
+account accounts
+paper papers
+term terms
+bond bonds
+finance finances
 illness unwell disease
 find locate search
 obtain gain

@@ -12,7 +12,7 @@ _AUXILIARIES = listed(
 )
 _QUALITIES = listed(
     """
-    best good great top easy easiest simple simplest effective efficient proper right correct better
+    best good great top effective efficient proper right correct better
     practical successful
     """
 )

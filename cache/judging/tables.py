@@ -90,7 +90,7 @@ LIGHT = listed(
     can could become get take give go come happen occur exist visit use using work try look see tell
     say feel like properly fully completely totally absolutely successfully personally generally
     commonly effectively such various actual overall specific particular certain proper
-    genuinely efficiently correctly perfectly technically officially fundamentally essentially normally
+    done genuinely efficiently correctly perfectly technically officially fundamentally essentially normally
     typically necessarily specifically particularly precisely mainly main
     having getting taking giving becoming people's person's others'
     yourself myself oneself ourselves by as if when out up into then have having so that which from

@@ -85,8 +85,11 @@ def _kind(c: Compared) -> bool:
     if "ask" in (c.asked.kind, c.kept.kind) and not {"yes-no", "possible"} & {c.asked.kind, c.kept.kind}:
         return any(word not in LIGHT for word in c.only)
     if c.asked.kind != c.kept.kind or c.asked.kind in ("yes-no", "possible"):
-        return any(word not in INTENSIFIERS for word in c.only) and not _still_small(c) and not reworded(c)
+        return any(word not in _EMPTY for word in c.only) and not _still_small(c) and not reworded(c)
     return False
+
+
+_EMPTY = INTENSIFIERS | {"actual", "genuinely", "technically"}
 
 
 def reworded(c: Compared) -> bool:

@@ -95,6 +95,7 @@ NEITHER_WAY = [
     ("Do old horses sleep well in cold stables?", "Do old horses sleep well in warm stables?"),
     ("Which photos were taken by a surgeon?", "Which photos were taken of a surgeon?"),
     ("How do I overcome my fear of work?", "How do I overcome fear?"),
+    ("What is the easiest way to bake bread?", "How do I bake bread?"),
 ]
 
 

@@ -65,7 +65,7 @@ ALIKE = [
         "What are the pros and cons of solar panels?",
         "What are the advantages and disadvantages of solar panels?",
     ),
-    ("What is the easiest way to quit smoking?", "How do I stop smoking?"),
+    ("What is a good way to quit smoking?", "How do I stop smoking?"),
     ("Which were the best movies of the year 2016?", "What was the best movie of 2016?"),
     ("How do accelleraters make a profit?", "How does an accelerator make profit?"),
 ]

@@ -22,7 +22,7 @@ FOLDED = [
     (
         "a letter that is not of a word",
         "How do I write a cover letter?",
-        "how can one write the cover letter",
+        "how can I write the cover letter",
     ),
     ("the correct way", "What is the correct way to hold pens?", "what is the correct way to hold a pen"),
     ("ways to ask how", "How do I bake bread?", "how can we bake bread"),
