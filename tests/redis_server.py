@@ -1,4 +1,5 @@
-"""A real Redis server for tests: from PATH, else from a system package, else from a package of the index.
+"""A real Redis server for tests: the one named in WEIR_TEST_REDIS, else from PATH, else from a package of the
+system or of the index.
 
 It keeps nothing on disk unless it is told to, so a restart comes back empty.
 """
@@ -23,7 +24,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 START_WITHIN_S = 20.0
-_NAMES = ("redis-server", "valkey-server")
+NAMES = ("redis-server", "valkey-server")
+PROGRAM = "WEIR_TEST_REDIS"
+"""Of the environment: the program to take, whatever else there is."""
 
 
 class NoRedis(Exception):
@@ -32,6 +35,8 @@ class NoRedis(Exception):
 
 def binary() -> Path:
     """Raises NoRedis."""
+    if named := os.environ.get(PROGRAM):
+        return Path(named)
     for find in (_installed, _from_system_package, _from_python_package):
         found = find()
         if found is not None:
@@ -40,7 +45,7 @@ def binary() -> Path:
 
 
 def _installed() -> Path | None:
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    found = next(filter(None, map(shutil.which, NAMES)), None)
     return None if found is None else Path(found)
 
 

@@ -3,24 +3,26 @@
 Each process writes only its own tally, in absolute figures. Merging takes the newer tally of each process, so
 it may be repeated, and done in any order; the sums over processes are what counts.
 
-Every wrong hit weighs one million and every audit takes twice the promise (in millionths) off: the sum goes
-down while hits are as good as promised, and up where more than twice as many are wrong. How far it has risen
-above its lowest point is a CUSUM (Page, Biometrika 41 (1954), 100-115). 2.5 wrong hits above, it is drift:
-for a promise of 1 %, three wrong of 25 audits, four of 75, five of 125.
+Every wrong hit weighs one million and every audit takes one and a half times the promise (in millionths) off:
+the sum goes down while hits are as good as promised, and up where more than that share is wrong. How far it
+has risen above its lowest point is a CUSUM (Page, Biometrika 41 (1954), 100-115). Two wrong hits above, it is
+drift: for a promise of 1 %, three wrong of 66 audits, four of 133, five of 200.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NamedTuple
 
 from cache.bound.audit import MILLION, Audit, Kind, Outcome, Promise
 from cache.bound.confidence import is_within
 
-DRIFT_HEIGHT = 5 * MILLION // 2
-ALLOWANCE = 2
-"""Times the promise: the wrong share above which the CUSUM rises."""
+DRIFT_HEIGHT = 2 * MILLION
+ALLOWANCE = Fraction(3, 2)
+"""Times the promise: the wrong share above which the CUSUM rises. Lower, it sees three times the promise
+within 300 audits more often, and speaks without cause more often too; docs/cache.md has both."""
 
 NO_CAUSE, DRIFTED, RESET = 0, 1, 2
 """Why an epoch began."""
@@ -152,7 +154,8 @@ def _count(tally: Tally, outcome: Outcome) -> Tally:
 
 
 def _height(total: Tally, promise: Promise) -> int:
-    return total.wrong * MILLION - ALLOWANCE * promise.wrong_ppm * total.audited
+    off = ALLOWANCE.numerator * promise.wrong_ppm * total.audited // ALLOWANCE.denominator
+    return total.wrong * MILLION - off
 
 
 def summed(tallies: Sequence[Tally]) -> Tally:

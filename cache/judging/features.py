@@ -7,11 +7,13 @@ weight times (1 - cosine). A synonym is hardly strange, nor is what repeats the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
 from cache.judging.compared import Compared
-from cache.judging.reading import Reading
+from cache.judging.parts import parts
+from cache.judging.reading import Reading, read
 from cache.judging.tables import LIGHT
 from cache.judging.vectors import Words
 from cache.question import Floats
@@ -25,22 +27,42 @@ SIGNS = (-1, -1, -1, -1, -1, 1, -1, 1, 1, -1, -1, -1, -1)
 
 
 class Prepared:
-    """A text, ready to be compared many times."""
+    """A text, ready to be compared many times. Its reading is there at once, and rules most pairs out; the
+    rest is made when it is first needed."""
 
-    __slots__ = ("direction", "mass", "parts", "reading", "solid_words", "unknown")
-
-    def __init__(self, reading: Reading, words: Words, parts: tuple[Prepared, ...] = ()) -> None:
+    def __init__(self, reading: Reading, words: Words, is_part: bool = False) -> None:
         self.reading = reading
-        self.parts = parts
-        self.solid_words = tuple(reading.words[place] for place in sorted(reading.solid))
-        self.unknown = frozenset(
+        self._words = words
+        self._is_part = is_part
+
+    @cached_property
+    def parts(self) -> tuple[Prepared, ...]:
+        """The questions that it puts one after another, where there are several."""
+        own = () if self._is_part else parts(self.reading.text)
+        return tuple(Prepared(read(part), self._words, is_part=True) for part in own)
+
+    @cached_property
+    def solid_words(self) -> tuple[str, ...]:
+        words = self.reading.words
+        return tuple(words[place] for place in sorted(self.reading.solid))
+
+    @cached_property
+    def unknown(self) -> frozenset[str]:
+        """Misspelt, perhaps: not names."""
+        names, words = self.reading.names, self._words
+        return frozenset(
             word
             for word in self.solid_words
-            if len(word) > 4 and word.isalpha() and word not in reading.names and not words[word].known
+            if len(word) > 4 and word.isalpha() and word not in names and not words[word].known
         )
-        """Misspelt, perhaps: not names."""
-        self.mass = sum(words[word].weight for word in self.solid_words)
-        self.direction = words.sum(reading.words)
+
+    @cached_property
+    def mass(self) -> float:
+        return sum(self._words[word].weight for word in self.solid_words)
+
+    @cached_property
+    def direction(self) -> Floats | None:
+        return self._words.sum(self.reading.words)
 
 
 def features(asked: Prepared, kept: Prepared, c: Compared, words: Words) -> Floats:

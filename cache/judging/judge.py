@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from cache.judging import vetoes
 from cache.judging.compared import compare
 from cache.judging.features import Prepared, features
-from cache.judging.parts import parts
 from cache.judging.reading import read
 from cache.judging.support import unsupported
 from cache.judging.vectors import Words
@@ -34,15 +34,24 @@ class Judge:
 
     def prepare(self, text: str) -> Prepared:
         """What is needed of one text, made once: of a stored question when it is stored."""
-        own = tuple(Prepared(read(part), self._words) for part in parts(text))
-        return Prepared(read(text), self._words, own)
+        return Prepared(read(text), self._words)
 
     def judge(self, asked: Prepared, kept: Prepared) -> Verdict:
         """Of what is kept, one of its questions is enough; of what is asked, all must be answered."""
         whole = self._judge(asked, kept)
-        if not kept.parts or self.model.regime != "strict" or whole.score >= self.model.threshold:
+        if self.model.regime != "strict" or whole.score >= self.model.threshold or not kept.parts:
             return whole
         return max((whole, *(self._judge(asked, part) for part in kept.parts)), key=lambda told: told.score)
+
+    def scores(self, asked: Prepared, kept: Iterable[Prepared]) -> list[float]:
+        """Of each in turn, the nearest first, up to one that nothing can be nearer than: to read those behind
+        it would take longer than all the rest."""
+        scores: list[float] = []
+        for each in kept:
+            scores.append(self.judge(asked, each).score)
+            if scores[-1] >= SURE and self.model.regime == "strict":
+                break
+        return scores
 
     def _judge(self, asked: Prepared, kept: Prepared) -> Verdict:
         mine, yours = asked.reading, kept.reading

@@ -71,7 +71,7 @@ class Meaning:
         that lead to one answer count together."""
         judge = self._judges[regime]
         asked = judge.prepare(question.text)
-        scores = [judge.judge(asked, self._prepare(judge, candidate.text)).score for candidate in near]
+        scores = judge.scores(asked, (self._prepare(judge, candidate.text) for candidate in near))
         if not scores or max(scores) <= 0.0:
             return None
         if regime == INTENT:

@@ -4,6 +4,7 @@ requests finish. SIGHUP, or a change of the file, reloads it."""
 from __future__ import annotations
 
 import argparse
+import os
 
 HELP = "serve inference with a configuration file"
 
@@ -22,6 +23,9 @@ def port(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    # Read when numpy is imported. From eight prompts on OpenBLAS would share the gain model's product among
+    # all cores, whose waiting threads burn as much time again, and more where the machine is busy.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from gateway import server  # slow: not before the command line is known to be right
 
     return server.run(arguments.config, host=arguments.host, port=arguments.port)

@@ -79,12 +79,10 @@ class Place:
         body = {"model": model, "messages": [{"role": "user", "content": text}], **more}
         return await post(f"{self.gateway.base_url}/chat/completions", body, key=key, headers=headers)
 
-    def rows(self, request_id: str) -> list[dict[str, Any]]:
-        """Waits for the first, since rows are written a moment after the answer."""
-        found: list[dict[str, Any]] = []
-        until(lambda: bool(found := self._rows(request_id)), "a row")
-        found = self._rows(request_id)
-        return found
+    def rows(self, request_id: str, at_least: int = 1) -> list[dict[str, Any]]:
+        """Waits for so many, since rows are written a moment after the answer."""
+        until(lambda: len(self._rows(request_id)) >= at_least, f"{at_least} rows")
+        return self._rows(request_id)
 
     def _rows(self, request_id: str) -> list[dict[str, Any]]:
         with sqlite3.connect(f"file:{self.folder / 'ledger.db'}?mode=ro", uri=True) as db:

@@ -100,8 +100,7 @@ async def test_a_doubtful_answer_is_escalated_and_both_are_paid_for(place: Place
 async def test_tokens_that_a_doubtful_answer_did_not_report_are_counted(place: Place) -> None:
     answer = await answer_of(place, asks(small={**UNSURE, "unmetered": True}, large=LARGE))
     request_id = answer.headers["x-request-id"]
-    await asyncio.to_thread(until, lambda: len(place.rows(request_id)) == 2, "both rows")
-    rows = place.rows(request_id)
+    rows = await asyncio.to_thread(place.rows, request_id, 2)
     told = [(row["outcome"], row["provenance"], row["output_tokens"]) for row in rows]
     assert sorted(told) == [("completed", "vendor", 2), ("escalated", "counted", 3)]
     assert "x-weir-cost-usd" not in answer.headers  # not known yet when the answer went out

@@ -39,7 +39,7 @@ async def test_a_failing_tier_falls_back_within_one_budget_of_attempts(place: Pl
     answer = await place.chat("falls", "[id:falls]")
     assert answer.status == 200
     assert answer.headers["x-weir-model"] == "good"
-    rows = place.rows(answer.headers["x-request-id"])
+    rows = place.rows(answer.headers["x-request-id"], at_least=5)
     assert [(row["attempt"], row["backend"], row["outcome"], row["status"]) for row in rows] == [
         (1, "failing", "upstream_failed", 500),
         (2, "failing", "upstream_failed", 500),
@@ -55,7 +55,8 @@ async def test_the_budget_of_attempts_ends_the_trying(place: Place) -> None:
     answer = await place.chat("failing", "[id:budget]")
     assert answer.status == 502
     assert answer.json()["error"]["code"] == "upstream_status_500"
-    assert len(place.rows(answer.headers["x-request-id"])) == FAST["per_backend"]
+    most = FAST["per_backend"]
+    assert len(place.rows(answer.headers["x-request-id"], at_least=most)) == most
 
 
 async def test_a_dead_replica_is_passed_over(place: Place) -> None:

@@ -68,10 +68,11 @@ def test_grey_misses_say_nothing_of_hits() -> None:
     assert (found.grey_audited, found.grey_same) == (2_001, 2_000)
 
 
-def test_three_wrong_hits_within_25_audits_are_drift() -> None:
+def test_three_wrong_hits_within_66_audits_are_drift() -> None:
     """With so much behind it, the bound alone would not notice."""
-    state = audited((SAME, 3_000), (DIFFERENT, 1), (SAME, 12), (DIFFERENT, 1), (SAME, 10))
+    state = audited((SAME, 3_000), (DIFFERENT, 1), (SAME, 32), (DIFFERENT, 1), (SAME, 31))
     assert status(state, PROMISE).armed
+    assert status(audited((SAME, 1), (DIFFERENT, 1), state=state), PROMISE).armed
     found = status(audited((DIFFERENT, 1), state=state), PROMISE)
     assert (found.phase, found.reason, found.audited, found.epoch) == (Phase.DISARMED, "drift", 0, 2)
     assert found.needed == 332
@@ -208,7 +209,7 @@ def test_a_recent_wrong_hit_has_more_audited() -> None:
     suspect = audited((DIFFERENT, 1), state=clean)
     assert served_share_ppm(suspect, PROMISE) == 10 * SERVED_PPM
     assert served_share_ppm(suspect, PROMISE, 500_000) == 1_000_000
-    assert served_share_ppm(audited((SAME, 50), state=suspect), PROMISE) == SERVED_PPM
+    assert served_share_ppm(audited((SAME, 67), state=suspect), PROMISE) == SERVED_PPM
 
 
 @pytest.mark.parametrize(("score", "grey"), [(0.9, False), (0.899, True), (0.8, True), (0.799, False)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import gcd
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from cache.stores.audit_script import EXCHANGE, KEPT_S, SILENT_MS, WAS_KEPT_S
 from cache.stores.shared import PREFIX
 
 PAGE = (Path(__file__).parents[2] / "docs/cache.md").read_text()
-PROMISE = 0.01
+PROMISE_PPM = 10_000
 
 
 def row(begins: str) -> list[str]:
@@ -36,16 +37,18 @@ def test_the_sizes_that_arm(promise: str) -> None:
 
 
 def said_within(audits: int, error: float) -> float:
-    """Exactly, by the distribution over the heights of the CUSUM, in steps of one right audit."""
-    down = round(ALLOWANCE * PROMISE * MILLION)
-    up, top = MILLION // down - 1, DRIFT_HEIGHT // down
+    """Exactly, by the distribution over the heights of the CUSUM, in the largest steps that all moves and the
+    height at which drift is said are multiples of."""
+    down = round(ALLOWANCE * PROMISE_PPM)
+    step = gcd(down, MILLION, DRIFT_HEIGHT)
+    down, up, top = down // step, MILLION // step, DRIFT_HEIGHT // step
     at, said = np.eye(1, top)[0], 0.0
     for _ in range(audits):
-        right, wrong = at * (1 - error), at * error
-        at = np.append(right[1:], 0.0)
-        at[0] += right[0]
-        at[up:] += wrong[: top - up]
-        said += float(wrong[top - up :].sum())
+        right, wrong = np.append(at * (1 - error), np.zeros(down)), at * error
+        at = right[down:]
+        at[0] += right[:down].sum()
+        at[up - down :] += wrong[: top - up + down]
+        said += float(wrong[top - up + down :].sum())
     return said
 
 

@@ -135,7 +135,7 @@ async def test_a_process_that_starts_anew_adds_to_what_it_was(place: Place) -> N
     assert total(new) == (340, 0)
     assert new.armed(K, PROMISE)
     assert place.stored().own("host/1") == place.stored().total()._replace(
-        audited=300, low=-6_000_000, armed=0
+        audited=300, low=-4_500_000, armed=0
     )
 
 
