@@ -109,8 +109,8 @@ def _judged(served: list[Served], verdicts: Verdicts, found: Outcome) -> Iterato
 def _halves(stream: list[Asked], served: list[Served], verdicts: Verdicts) -> Iterator[str]:
     answers = {each.id: each.answer for each in stream}
     yield "\nOne half of the classes, by their hash, is held out: nothing that it missed was read. Of what it"
-    yield "served, only hits that the label calls wrong were read, for the verdicts; how many it served was"
-    yield "seen while the threshold was chosen.\n"
+    yield "served, in trials too, only hits that the label calls wrong were read; how many it served, and how"
+    yield "often each veto spoke, was seen while rules and threshold were chosen.\n"
     yield "| half | requests | hits | of requests | wrong by label | same | ambiguous | different |"
     yield "|---|---:|---:|---:|---:|---:|---:|---:|"
     for held_out, name in ((False, "looked at"), (True, "held out")):
