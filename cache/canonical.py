@@ -105,6 +105,8 @@ def is_literal(text: str) -> bool:
 
 def is_about_words(signs: Iterable[str]) -> bool:
     said = [sign.lower() for sign in signs]
+    if _ABOUT_WORDS.isdisjoint(said):
+        return False
     return any(word in _ABOUT_WORDS and not _is_other_use(said, place) for place, word in enumerate(said))
 
 

@@ -107,8 +107,9 @@ class CacheReplay:
         return Served(None, None, score, None)
 
     def _best(self, asked: Prepared, near: list[Kept]) -> tuple[float, Kept | None]:
-        """The candidate to serve and its score. Of intents, those count together that name one class."""
-        scores = [self._judge.judge(asked, kept.prepared).score for kept in near]
+        """The candidate to serve and its score, as `caching.meaning.Meaning.best` has it. Of intents, those
+        count together that name one class."""
+        scores = self._judge.scores(asked, (kept.prepared for kept in near), self._threshold)
         if self._judge.model.regime == "intent" and all(kept.answer is not None for kept in near):
             score, place = agreed(scores, [kept.answer or "" for kept in near])
             return score, near[place] if place >= 0 else None

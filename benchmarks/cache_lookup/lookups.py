@@ -34,7 +34,7 @@ def judging() -> Judge:
     threshold = meaning.threshold(STRICT)
 
     def judge(asked: Question, near: Sequence[Near]) -> Near | None:
-        best = meaning.best(asked, near, STRICT)
+        best = meaning.best(asked, near, STRICT, threshold)
         return best.near if best is not None and best.score >= threshold else None
 
     return judge

@@ -22,6 +22,17 @@ class Compared(NamedTuple):
     def only(self) -> tuple[str, ...]:
         return self.left + self.right
 
+    def turned(self) -> Compared:
+        """The same with the second text first."""
+        pairs, asked, kept = self.difference
+        return Compared(
+            self.kept,
+            self.asked,
+            Difference(tuple(sorted((other, one) for one, other in pairs)), kept, asked),
+            self.right,
+            self.left,
+        )
+
 
 def compare(asked: Reading, kept: Reading, unknown: Collection[str] = ()) -> Compared:
     difference = differ(asked, kept, unknown)

@@ -43,13 +43,13 @@ class Judge:
             return whole
         return max((whole, *(self._judge(asked, part) for part in kept.parts)), key=lambda told: told.score)
 
-    def scores(self, asked: Prepared, kept: Iterable[Prepared]) -> list[float]:
-        """Of each in turn, the nearest first, up to one that nothing can be nearer than: to read those behind
-        it would take longer than all the rest."""
+    def scores(self, asked: Prepared, kept: Iterable[Prepared], enough: float) -> list[float]:
+        """Of each in turn, the nearest first. Where one may stand for another by itself, up to the first that
+        scores `enough`: to read those behind it would take longer than all the rest."""
         scores: list[float] = []
         for each in kept:
             scores.append(self.judge(asked, each).score)
-            if scores[-1] >= SURE and self.model.regime == "strict":
+            if scores[-1] >= enough and self.model.regime == "strict":
                 break
         return scores
 
@@ -59,6 +59,8 @@ class Judge:
         veto = vetoes.early(mine, yours) if strict else vetoes.unreadable(mine, yours)
         if veto:
             return Verdict(0.0, veto)
+        if strict and mine.solid and mine.words == yours.words and mine.kind == yours.kind:
+            return Verdict(SURE, "")
         compared = compare(mine, yours, asked.unknown | kept.unknown)
         if strict:
             veto = vetoes.late(compared) or unsupported(compared, asked, kept, self._words)

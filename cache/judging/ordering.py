@@ -12,16 +12,25 @@ from cache.judging.tables import DIRECTIONS, LIGHT, NARROWING, TENSES
 
 
 def is_reordered(c: Compared) -> bool:
-    """Whether who does what to whom, or what belongs to what, may have changed."""
+    """Whether who does what to whom, or what belongs to what, may have changed, whichever text is read
+    first."""
+    if all(one[1] < two[1] for one, two in pairwise(c.difference.pairs)):
+        return False
+    if c.asked.kind == c.kept.kind == "difference" and not c.only:
+        return False
+    return _has_moved(c) or _has_moved(c.turned())
+
+
+def _has_moved(c: Compared) -> bool:
     pairs = [pair for pair in c.difference.pairs if c.asked.words[pair[0]] not in _LINKS]
     breaks = [at for at, (one, two) in enumerate(pairwise(pairs)) if one[1] > two[1]]
-    if not breaks or (c.asked.kind == c.kept.kind == "difference" and not c.only):
-        return False
-    return len(breaks) > 1 or not _regrouped(c, pairs[breaks[0]], pairs[breaks[0] + 1])
+    return len(breaks) > 1 or any(not _regrouped(c, pairs[at], pairs[at + 1]) for at in breaks)
 
 
 _LINKS = frozenset({"and", "or", "vs", "versus"})
 _SMALL = frozenset({"of", "in", "for", "on", "at"})
+_TOLD_BY_ORDER = frozenset({"yes-no", "possible", "ask"})
+"""Kinds of questions in which who does what stands in the order of words."""
 
 
 def _regrouped(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> bool:
@@ -39,7 +48,7 @@ def _regrouped(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> 
         return False
     if _carried(c, first, second):
         return True
-    if c.asked.kind in ("yes-no", "possible", "ask"):
+    if _TOLD_BY_ORDER & {c.asked.kind, c.kept.kind}:
         return (
             not c.only
             and sorted((len(mine), len(yours))) == [0, 1]
@@ -80,7 +89,7 @@ def _modifiers(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> 
         or (second[0] + 1, first[1] + 1) not in (c.difference.pairs)
     ):
         return False
-    if c.asked.kind in ("yes-no", "possible", "ask"):
+    if _TOLD_BY_ORDER & {c.asked.kind, c.kept.kind}:
         return False
     one, other = c.asked.words[first[0]], c.asked.words[second[0]]
     if siblings((one,), (other,)) or {one, other} & (c.asked.names | c.kept.names | NAMES):

@@ -66,7 +66,7 @@ def read(text: str) -> Reading:
         heads,
         solid,
         _negated(words, heads, solid),
-        tuple(sorted(word for word in words if any(map(str.isdigit, word)))),
+        tuple(sorted(word for word in words if not word.isalpha() and any(map(str.isdigit, word)))),
         _names(signs),
         _aside(words, heads),
         quoted,
@@ -76,9 +76,13 @@ def read(text: str) -> Reading:
 
 _MARKED = re.compile(r"[\"“”«»]+([^\"“”«»]+)[\"“”«»]+|(?<!\w)['‘]([^'‘’]+)['’](?!\w)")
 
+_MARKS = frozenset("\"“”«»'‘’")
+
 
 def unquoted(text: str) -> tuple[str, tuple[str, ...]]:
     """The text without its pairs of quotation marks, and what stood between them."""
+    if _MARKS.isdisjoint(text):
+        return text, ()
     quoted: list[str] = []
 
     def bare(found: re.Match[str]) -> str:
@@ -121,13 +125,17 @@ def _names(signs: Sequence[str]) -> frozenset[str]:
         for place, sign in enumerate(signs)
         if sign[0].isupper() and place and signs[place - 1] not in ".?!:" and sign.lower() not in _NOT_NAMES
     ]
+    if not capitals:
+        return frozenset()
     letters = sum(sign[0].isalpha() for sign in signs)
     if 2 * len(capitals) > letters + 4:
         return frozenset()
-    return frozenset(word for word in folded(capitals))
+    return frozenset(folded(capitals))
 
 
 def _aside(words: Sequence[str], heads: Sequence[str]) -> frozenset[str]:
+    if "(" not in words and "[" not in words:
+        return frozenset()
     inside, depth = set(), 0
     for word, each in zip(words, heads, strict=True):
         depth += (word in "([") - (word in ")]" and depth > 0)

@@ -60,10 +60,10 @@ async def _by_meaning(exchange: Exchange, place: Place, semantic: SemanticPlan, 
         return None
     question = place.question = services.meaning.question(place.partition, text)
     near = services.cache.nearest(question, CANDIDATES)
-    best = services.meaning.best(question, near, semantic.regime) if near else None
+    threshold = threshold_of(exchange, semantic)
+    best = services.meaning.best(question, near, semantic.regime, threshold) if near else None
     if best is None or services.audits.is_wrong(place.keys, best.near.entry_id):
         return None
-    threshold = threshold_of(exchange, semantic)
     if best.score < threshold:
         if is_grey(best.score, threshold, semantic.grey) and _drawn(exchange, semantic.audit_ppm):
             await _doubt(exchange, place, best, Kind.GREY)
@@ -92,9 +92,10 @@ async def _among_pairs(exchange: Exchange, semantic: SemanticPlan) -> Found | No
     hit = await _find(exchange, partition, keys)
     if hit is not None:
         return Found(hit.entry, "canonical")
-    question = services.meaning.question(partition, text)
-    best = services.meaning.best(question, services.cache.nearest(question, CANDIDATES), semantic.regime)
-    if best is None or best.score < threshold_of(exchange, semantic):
+    question, threshold = services.meaning.question(partition, text), threshold_of(exchange, semantic)
+    near = services.cache.nearest(question, CANDIDATES)
+    best = services.meaning.best(question, near, semantic.regime, threshold)
+    if best is None or best.score < threshold:
         return None
     entry = await _fetch(exchange, partition, best)
     return None if entry is None else Found(entry, "semantic", best.score)

@@ -66,12 +66,12 @@ class Meaning:
         """Of everything that judges: audits under another one say nothing of these hits."""
         return f"{self._judges[regime].model.version} {self._lexicon.version}"
 
-    def best(self, question: Question, near: Sequence[Near], regime: str) -> Best | None:
-        """The candidate to serve, were its score enough; None where every one is vetoed. Of intents, those
-        that lead to one answer count together."""
+    def best(self, question: Question, near: Sequence[Near], regime: str, enough: float) -> Best | None:
+        """The nearest candidate that scores `enough`, else the one that scores most; None where every one is
+        vetoed. Of intents, those that lead to one answer count together."""
         judge = self._judges[regime]
         asked = judge.prepare(question.text)
-        scores = judge.scores(asked, (self._prepare(judge, candidate.text) for candidate in near))
+        scores = judge.scores(asked, (self._prepare(judge, candidate.text) for candidate in near), enough)
         if not scores or max(scores) <= 0.0:
             return None
         if regime == INTENT:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cache.judging.agreement import agreed
 from cache.judging.features import NAMES, SIGNS
-from cache.judging.judge import Judge
+from cache.judging.judge import SURE, Judge
 from cache.judging.vectors import Words
 from cache.judging.verifier import SHIPPED, VerifierError, load
 from cache.question import Floats
@@ -42,10 +42,37 @@ def test_a_score_lies_between_0_and_1_whoever_asked_first(one: str, other: str) 
     assert 0.0 <= INTENTS.judge(a, b).score <= 1.0
 
 
+@given(st.data())
+def test_words_in_another_order_are_judged_alike_whoever_asked_first(data: st.DataObject) -> None:
+    words = f"{data.draw(SAID)} {data.draw(st.sampled_from(('', 'and why', 'is better', 'or car')))}".split()
+    one, other = " ".join(words), " ".join(data.draw(st.permutations(words)))
+    a, b = JUDGE.prepare(one), JUDGE.prepare(other)
+    there, back = JUDGE.judge(a, b), JUDGE.judge(b, a)
+    assert (there.veto == "") == (back.veto == "")
+    assert there.score == pytest.approx(back.score, abs=1e-5)
+
+
 @given(SAID)
 def test_a_text_asks_what_it_asks(text: str) -> None:
     prepared = JUDGE.prepare(text)
     assert JUDGE.judge(prepared, prepared).veto == ""
+
+
+@given(SAID)
+def test_the_same_words_are_sure_to_ask_the_same(text: str) -> None:
+    verdict = JUDGE.judge(JUDGE.prepare(f"how to sell {text}"), JUDGE.prepare(f"How to sell {text}?"))
+    assert verdict == (SURE, "")
+
+
+@pytest.mark.parametrize(("judge", "read"), [(JUDGE, 2), (INTENTS, 3)])
+def test_the_first_that_is_near_enough_ends_the_search(judge: Judge, read: int) -> None:
+    """Of intents, those behind it count as well."""
+    kept = ["Why learn French?", "How can I learn French?", "how to learn French"]
+    texts = iter(kept)
+    scores = judge.scores(judge.prepare("how do I learn French"), map(judge.prepare, texts), 0.86)
+    assert len(scores) == read
+    assert scores[1] >= 0.86
+    assert list(texts) == kept[read:]
 
 
 @pytest.mark.parametrize("regime", ["strict", "intent"])
