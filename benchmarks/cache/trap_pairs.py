@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import permutations
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks.cache.rule_traps import KINDS, RULE_TRAPS
 
+MINIMAL_PAIRS = Path(__file__).with_name("minimal_pairs.txt")
 EACH = 240
 """Pairs of each capability."""
 
@@ -28,6 +30,14 @@ class TrapPair(NamedTuple):
     capability: str
     one: str
     other: str
+
+
+def minimal_pairs() -> Iterator[TrapPair]:
+    """Those of `minimal_pairs.txt`: one of its kind each, where templates make many of few kinds."""
+    for line in MINIMAL_PAIRS.read_text().splitlines():
+        one, bar, other = line.partition("|")
+        if bar:
+            yield TrapPair("one change, by hand", one, other)
 
 
 def _list(words: str) -> tuple[str, ...]:

@@ -84,6 +84,29 @@ _PAIRS = listed(
     decent/indecent fearless/fearful frightened/fearless organized/chaotic practical/theoretical
     progressive/traditional reliable/unreliable romantic/cynical scientific/unscientific
     loyal/unfaithful lively/dull
+    ascending/descending ascend/descend ascent/descent uppercase/lowercase capital/lowercase
+    prefix/suffix inbound/outbound incoming/outgoing inner/outer indoor/outdoor indoors/outdoors
+    interior/exterior numerator/denominator clockwise/counterclockwise arrival/departure entrance/exit
+    floor/ceiling attach/detach acidic/alkaline acid/alkaline acute/chronic adult/child adult/minor
+    amateur/professional analog/digital artery/vein beginning/end beginning/ending boiling/freezing
+    boil/freeze bullish/bearish bull/bear carnivore/herbivore citizen/foreigner comedy/tragedy
+    common/rare concave/convex condense/evaporate condensation/evaporation crest/trough
+    deductive/inductive deflation/inflation demote/promote demotion/promotion depreciate/appreciate
+    diastolic/systolic diurnal/nocturnal dominant/recessive dynamic/static expansion/contraction
+    explicit/implicit fixed/variable flood/drought forward/backward forwards/backwards front/rear
+    fusion/fission general/particular gross/net hardware/software head/tail heads/tails hen/rooster
+    initial/final insert/delete insert/remove ionic/covalent lender/borrower length/width liquid/gas
+    solid/gas latitude/longitude lunar/solar majority/minority manual/automatic masculine/feminine
+    meiosis/mitosis mountain/valley native/foreign offense/defense often/rarely often/seldom
+    frequently/rarely parallel/perpendicular parallel/series parallel/serial parallel/sequential
+    passenger/driver pause/resume suspend/resume plaintiff/defendant predator/prey primary/secondary
+    prose/poetry prosecution/defense qualitative/quantitative radius/diameter relative/absolute
+    remote/onsite singular/plural speaker/listener static/moving straight/curved straight/gay
+    surplus/deficit survive/die transmit/receive upper/lower upgrade/downgrade uphill/downhill
+    upstream/downstream virtual/physical warm/cool whitelist/blacklist widen/narrow xylem/phloem
+    weekday/weekend backup/restore login/logout signin/signout debit/deposit copy/move copy/paste
+    cut/paste crowded/empty vegetarian/carnivore verbal/written ally/foe hero/coward host/parasite
+    landing/takeoff land/takeoff launch/landing sunny/rainy employer/worker
     """
 )
 _OPPOSITES = frozenset(
@@ -94,13 +117,26 @@ _OPPOSITES = frozenset(
 )
 _PREFIXES = ("un", "in", "im", "ir", "il", "dis", "non", "anti", "mis", "de", "a", "under", "over")
 _FULL_OR_LESS = ("ful", "less")
+_COUNTER_PREFIXES = tuple(
+    pair
+    for first, second in (
+        ("hyper", "hypo"), ("macro", "micro"), ("inter", "intra"), ("extro", "intro"), ("endo", "exo"),
+        ("pre", "post"), ("homo", "hetero"), ("mono", "poly"), ("maxi", "mini"), ("intra", "extra"),
+        ("out", "in"), ("over", "under"), ("up", "down"), ("sub", "super"), ("ante", "post"),
+    )
+    for pair in ((first, second), (second, first))
+)  # fmt: skip
+"""Before the same rest of a word they make its opposites."""
+_COUNTERED = tuple({first for first, _ in _COUNTER_PREFIXES})
 
 
 @lru_cache(maxsize=1 << 14)
 def opposite(one: str, other: str) -> bool:
     """By the table, by a prefix (`happy`, `unhappy`) or by an ending (`hopeful`, `hopeless`); also of what is
     compared (`easiest`, `hardest`)."""
-    return any(_opposite(first, second) for first in _bases(one) for second in _bases(other))
+    return _countered(one, other) or any(
+        _opposite(first, second) for first in _bases(one) for second in _bases(other)
+    )
 
 
 def _opposite(one: str, other: str) -> bool:
@@ -112,6 +148,14 @@ def _opposite(one: str, other: str) -> bool:
     return any(
         one.endswith(mine) and other.endswith(yours) and one[: -len(mine)] == other[: -len(yours)]
         for mine, yours in (_FULL_OR_LESS, _FULL_OR_LESS[::-1])
+    )
+
+
+def _countered(one: str, other: str) -> bool:
+    """`inbound`, `outbound`."""
+    return one.startswith(_COUNTERED) and any(
+        one.startswith(mine) and len(one) > len(mine) + 3 and other == yours + one[len(mine) :]
+        for mine, yours in _COUNTER_PREFIXES
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from cache.judging.antonyms import opposite
 from cache.judging.reading import Reading
 
 
@@ -54,7 +55,7 @@ def _misspelt(
                 one_slip(asked.heads[one], kept.heads[other])
                 or one_slip(mine, yours)
                 or ((mine in unknown) != (yours in unknown) and (slipped(mine, yours) or _sound(mine, yours)))
-            ):
+            ) and not opposite(mine, yours):
                 pairs.append((one, other))
                 left, right = [x for x in left if x != one], [x for x in right if x != other]
                 break

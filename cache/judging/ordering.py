@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from cache.judging.classes import NAMES, siblings
 from cache.judging.compared import Compared
-from cache.judging.reading import head
+from cache.judging.reading import Reading, head
 from cache.judging.tables import DIRECTIONS, LIGHT, NARROWING, TENSES
 
 
@@ -28,7 +28,9 @@ def _has_moved(c: Compared) -> bool:
 
 
 _LINKS = frozenset({"and", "or", "vs", "versus"})
-_SMALL = frozenset({"of", "in", "for", "on", "at"})
+_SMALL = frozenset({"of", "in", "for", "on"})
+_COPULAS = frozenset({"is", "are", "was", "were"})
+"""What stands before one of them is what is spoken of, and what stands behind is said of it."""
 _TOLD_BY_ORDER = frozenset({"yes-no", "possible", "ask"})
 """Kinds of questions in which who does what stands in the order of words."""
 
@@ -40,6 +42,8 @@ def _regrouped(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> 
         return False
     mine = c.asked.words[first[0] + 1 : second[0]]
     yours = c.kept.words[second[1] + 1 : first[1]]
+    if _COPULAS.intersection(mine + yours) or _ends_small(c.asked) != _ends_small(c.kept):
+        return False
     if _LINKS.intersection(mine) and _LINKS.intersection(yours):
         return True
     if _modifiers(c, first, second):
@@ -59,6 +63,11 @@ def _regrouped(c: Compared, first: tuple[int, int], second: tuple[int, int]) -> 
     if any(head(word) == "best" or word.endswith("ly") or word in _ADVERBS for word in moved):
         return True
     return len(c.only) < 2 and bool(_SMALL.intersection(mine)) != bool(_SMALL.intersection(yours))
+
+
+def _ends_small(text: Reading) -> bool:
+    """`who is X the father of`."""
+    return text.words[-1] in _SMALL
 
 
 _ADVERBS = frozenset({"online", "together", "abroad", "ever", "too", "also", "$", "€", "£", "₹"})

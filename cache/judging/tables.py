@@ -58,7 +58,7 @@ SOFT = listed(
     """
     the a an of in on at for about regarding concerning is be am being do some any there here this
     that these those so very really actually truly literally simply basically just exactly please
-    kindly hi hello hey thank thanks anyway also even it well quite pretty honestly seriously kind
+    kindly hi hello hey thank thanks anyway also even it quite pretty honestly seriously kind
     sort type thing possible possibly i you we one my your our u ur am get got etc , . ? ! : - ' " ;
     ...
     """
@@ -67,7 +67,7 @@ SOFT = listed(
 
 INTENSIFIERS = listed(
     """
-    really actually truly literally simply basically just exactly honestly seriously very quite well
+    really actually truly literally simply basically just exactly honestly seriously very quite
     even also
     """
 )

@@ -17,7 +17,6 @@ from cache.judging.ordering import is_reordered
 from cache.judging.reading import Reading
 from cache.judging.stems import stem
 from cache.judging.tables import (
-    DIRECTIONS,
     GENERIC,
     INTENSIFIERS,
     LIGHT,
@@ -199,7 +198,9 @@ _TIMES = TIMES - TENSES - LIGHT - GENERIC - _NOW
 
 
 def _tense(c: Compared) -> bool:
-    """`what would` is `what will`; `why did he` is `why has he`."""
+    """`what would` is `what will`; `why did he` is `why has he`. Who was something may be so no more."""
+    if c.asked.kind == c.kept.kind == "who" and ("was" in c.left) != ("was" in c.right):
+        return True
     left, right = TENSES.intersection(c.left), TENSES.intersection(c.right)
     if not left and not right:
         return False
@@ -241,8 +242,16 @@ def _owner(c: Compared) -> bool:
     return bool(mine and yours and mine != yours)
 
 
+def _possessed(c: Compared) -> bool:
+    """Whether a word is whose something is in one text alone."""
+    return any(
+        c.asked.words[one].endswith("'s") != c.kept.words[other].endswith("'s")
+        for one, other in c.difference.pairs
+    )
+
+
 def _form(c: Compared) -> bool:
-    """`boring` is not `bored`, `bear` is not `bearing`, and `color` not `colorful`."""
+    """`boring` is not `bored`, `bear` is not `bearing`, `color` not `colorful`, and `glasses` no `glass`."""
     if any(_derived(one, other) for one in c.left for other in c.right):
         return True
     for one, other in c.difference.pairs:
@@ -264,17 +273,28 @@ def _derived(one: str, other: str) -> bool:
         "able",
         "er",
         "ist",
+        "es",
     )
 
 
 def _direction(c: Compared) -> bool:
-    left, right = DIRECTIONS.intersection(c.left), DIRECTIONS.intersection(c.right)
-    return ("to" in left and "from" in right) or ("from" in left and "to" in right)
+    """To and from; a gift for a teacher and one from a teacher; to work at a firm and with it."""
+    if ("to" in c.left and "from" in c.right) or ("from" in c.left and "to" in c.right):
+        return True
+    only = (set(c.asked.words) - set(c.kept.words), set(c.kept.words) - set(c.asked.words))
+    return any(
+        ("from" in mine and "for" in yours) or ("with" in mine and not yours.isdisjoint(_NOT_WITH))
+        for mine, yours in (only, only[::-1])
+    )
+
+
+_NOT_WITH = frozenset({"at", "for", "against", "to"})
 
 
 def _roles(c: Compared) -> bool:
-    """`why did A blame B`, `why was A blamed by B`."""
-    if shifts.inverted(c.asked, c.kept):
+    """`why did A blame B`, `why was A blamed by B`; what I do about my neighbor's dog and
+    what my neighbor does about mine."""
+    if shifts.inverted(c.asked, c.kept) or _possessed(c):
         return True
     return shifts.passive(c.asked.words) != shifts.passive(c.kept.words)
 

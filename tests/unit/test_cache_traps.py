@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.cache.trap_pairs import EACH, TrapPair, trap_pairs
+from benchmarks.cache.trap_pairs import EACH, TrapPair, minimal_pairs, trap_pairs
 from cache.canonical import canonical
 from cache.judging.judge import Judge
 from cache.judging.parts import parts
@@ -37,6 +37,15 @@ def test_the_pairs_are_many_of_each_kind_and_drawn_alike() -> None:
     assert pairs == list(trap_pairs())
     assert all(pair.one != pair.other for pair in pairs)
     assert len(set(pairs)) == len(pairs)
+
+
+def test_hardly_a_pair_with_one_change_is_served(judge: Judge) -> None:
+    pairs = list(minimal_pairs())
+    assert len(pairs) == len(set(pairs)) > 300
+    wrong = [
+        pair for pair in pairs if served(judge, pair.one, pair.other) or served(judge, pair.other, pair.one)
+    ]
+    assert len(wrong) <= 0.005 * len(pairs), wrong
 
 
 def test_hardly_a_trap_is_served(judge: Judge) -> None:
