@@ -106,7 +106,7 @@ _PAIRS = listed(
     upstream/downstream virtual/physical warm/cool whitelist/blacklist widen/narrow xylem/phloem
     weekday/weekend backup/restore login/logout signin/signout debit/deposit copy/move copy/paste
     cut/paste crowded/empty vegetarian/carnivore verbal/written ally/foe hero/coward host/parasite
-    landing/takeoff land/takeoff launch/landing sunny/rainy employer/worker
+    landing/takeoff land/takeoff launch/landing sunny/rainy employer/worker into/out onto/off
     """
 )
 _OPPOSITES = frozenset(

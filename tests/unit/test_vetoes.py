@@ -66,6 +66,7 @@ PARTED = [
     ("tense", "Who is the mayor of Oslo?", "Who was the mayor of Oslo?"),
     ("antonyms", "What is macroeconomics?", "What is microeconomics?"),
     ("antonyms", "How do I sort names in ascending order?", "How do I sort names in descending order?"),
+    ("antonyms", "How do I get into the army?", "How do I get out of the army?"),
     ("form", "How do I clean my glasses?", "How do I clean my glass?"),
     ("added", "How long does it take to sing well?", "How long does it take to sing?"),
     ("added", "What are the best movies?", "What are the best horror movies?"),
