@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from cache.wording import CONTRACTIONS, listed, plain, split
+from cache.wording import CONTRACTIONS, by_word, listed, plain, split
 
 READ_CHARS = 240
 """A longer text stays as it is: small differences in long texts are seldom mere wording."""
@@ -51,11 +51,7 @@ _SAME = {"are": "is", "were": "was", "does": "do", "has": "have", "n't": "not"}
 
 
 def _by_word(place: int, *phrases: str) -> dict[str, list[tuple[str, ...]]]:
-    """Phrases by their first (0) or last (-1) word, the longest first."""
-    found: dict[str, list[tuple[str, ...]]] = {}
-    for phrase in sorted((tuple(each.split()) for each in phrases), key=len, reverse=True):
-        found.setdefault(phrase[place], []).append(phrase)
-    return found
+    return by_word(place, map(str.split, phrases))
 
 
 _POLITE_START = _by_word(

@@ -5,11 +5,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 
 
 def listed(words: str) -> frozenset[str]:
     """The words of a table, which is written as a text."""
     return frozenset(words.split())
+
+
+def by_word(place: int, phrases: Iterable[Sequence[str]]) -> dict[str, list[tuple[str, ...]]]:
+    """Phrases by their first (0) or last (-1) word, the longest first."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in sorted(map(tuple, phrases), key=len, reverse=True):
+        found.setdefault(phrase[place], []).append(phrase)
+    return found
 
 
 SPLIT = re.compile(r"\d+(?:[.,:/-]\d+)*|[^\W\d_]+(?:['-][^\W\d_]+)*|\S")

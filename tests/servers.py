@@ -18,10 +18,10 @@ ASKING = ("redis_server", "redis_url", "Place")
 """One of them stands in each test file that has a server."""
 
 
-def programs(folder: Path) -> list[Path]:
-    """The servers in there, each version once."""
+def programs(folder: Path) -> dict[str, Path]:
+    """The servers in there by their version."""
     found = {_version(path): path for name in NAMES for path in sorted(folder.rglob(name)) if path.is_file()}
-    return [found[version] for version in sorted(found)]
+    return dict(sorted(found.items()))
 
 
 def files() -> Iterator[Path]:
@@ -31,16 +31,16 @@ def files() -> Iterator[Path]:
 
 
 def main(folder: Path) -> int:
-    failed = []
-    for program in programs(folder):
-        print(f"... {_version(program)}", flush=True)
+    found, failed = programs(folder), []
+    for version, program in found.items():
+        print(f"... {version}", flush=True)
         command = [sys.executable, "-m", "pytest", "-q", "--numprocesses", "2", "--dist", "loadfile"]
         environment = {**os.environ, PROGRAM: str(program)}
         run = subprocess.run([*command, *map(str, files())], env=environment, check=False)
         if run.returncode:
-            failed.append(_version(program))
+            failed.append(version)
     print(f"failed: {', '.join(failed)}" if failed else "all passed")
-    return 1 if failed or not programs(folder) else 0
+    return 1 if failed or not found else 0
 
 
 def _version(program: Path) -> str:

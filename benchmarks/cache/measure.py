@@ -70,15 +70,12 @@ def traps(trapped: Sequence[Pair], reader: Reader, model: Verifier) -> dict[str,
         row = rows.setdefault(pair.capability, [0, 0, 0, 0])
         at = 2 if pair.same else 0
         row[at] += 1
-        row[at + 1] += _served(pair, judge)
+        row[at + 1] += would_serve(judge, pair.one, pair.other)
     return {capability: Trap(*row) for capability, row in sorted(rows.items())}
 
 
-def _served(pair: Pair, judge: Judge) -> bool:
-    return _would_serve(judge, pair.one, pair.other)
-
-
-def _would_serve(judge: Judge, asked: str, kept: str) -> bool:
+def would_serve(judge: Judge, asked: str, kept: str) -> bool:
+    """By the canonical form or by the judge, were nothing else kept."""
     if canonical(asked) == canonical(kept):
         return True
     return judge.judge(judge.prepare(asked), judge.prepare(kept)).score >= judge.model.threshold
@@ -90,7 +87,7 @@ def own_traps(trapped: Iterable[TrapPair], reader: Reader, model: Verifier) -> d
     found: dict[str, tuple[int, int]] = {}
     for pair in trapped:
         all_, wrong = found.get(pair.capability, (0, 0))
-        either = _would_serve(judge, pair.one, pair.other) or _would_serve(judge, pair.other, pair.one)
+        either = would_serve(judge, pair.one, pair.other) or would_serve(judge, pair.other, pair.one)
         found[pair.capability] = (all_ + 1, wrong + either)
     return found
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from cache.judging.choosing import chosen
 from cache.judging.ways_to_ask import ANYBODY, DOES, framed, is_participle
-from cache.wording import listed
+from cache.wording import by_word, listed
 
 _EMPTY = listed(
     "really truly actually literally simply basically exactly honestly seriously realistically possibly"
@@ -299,12 +299,4 @@ def _without_asides(words: list[str]) -> list[str]:
     return words
 
 
-def _by_word(place: int, phrases: Sequence[tuple[str, ...]]) -> dict[str, list[tuple[str, ...]]]:
-    """Phrases by their first (0) or last (-1) word, the longest first."""
-    found: dict[str, list[tuple[str, ...]]] = {}
-    for phrase in sorted(phrases, key=len, reverse=True):
-        found.setdefault(phrase[place], []).append(phrase)
-    return found
-
-
-_BY_FIRST, _BY_LAST = _by_word(0, _LEADS), _by_word(-1, _ASIDES)
+_BY_FIRST, _BY_LAST = by_word(0, _LEADS), by_word(-1, _ASIDES)

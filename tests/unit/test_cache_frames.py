@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cache.canonical import canonical
+from benchmarks.cache.measure import would_serve as served
 from cache.judging.choosing import chosen
 from cache.judging.comparing import slipped
 from cache.judging.everyday import EVERYDAY
@@ -19,12 +19,6 @@ from router.model import lexicon
 @pytest.fixture(scope="module")
 def judge() -> Judge:
     return Judge(LexiconVectors(lexicon()), load())
-
-
-def served(judge: Judge, asked: str, kept: str) -> bool:
-    if canonical(asked) == canonical(kept):
-        return True
-    return judge.judge(judge.prepare(asked), judge.prepare(kept)).score >= judge.model.threshold
 
 
 BOTH_WAYS = [

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
+from benchmarks.cache.measure import would_serve as served
 from benchmarks.cache.trap_pairs import EACH, TrapPair, minimal_pairs, trap_pairs
-from cache.canonical import canonical
 from cache.judging.judge import Judge
 from cache.judging.parts import parts
 from cache.judging.verifier import load
@@ -21,12 +21,6 @@ MOST_SERVED = 0.002
 @pytest.fixture(scope="module")
 def judge() -> Judge:
     return Judge(LexiconVectors(lexicon()), load())
-
-
-def served(judge: Judge, asked: str, kept: str) -> bool:
-    if canonical(asked) == canonical(kept):
-        return True
-    return judge.judge(judge.prepare(asked), judge.prepare(kept)).score >= judge.model.threshold
 
 
 def test_the_pairs_are_many_of_each_kind_and_drawn_alike() -> None:
